@@ -1,0 +1,1 @@
+"""The test tier that drives a real `systemd --user` manager."""
