@@ -1,0 +1,128 @@
+"""`cncopctl`: parse, run one command, and say what went wrong in words that help."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+import traceback
+
+import click
+
+from cncopctl import __version__
+from cncopctl.core.errors import CncopError
+from cncopctl.core.faults import ProfileError, nearest
+
+# Each command is imported when it is asked for: `cncopctl jobs` does not wait for what a sync needs.
+_COMMANDS = {
+    "check": "Check the profile, and tell everything that is wrong with it.",
+    "credential": "Store, list and remove keys and passwords.",
+    "jobs": "Show the jobs, their next runs and last outcomes.",
+    "restore": "Bring back files of a job from one of its snapshots.",
+    "runjob": "Run jobs now, and follow them to their end.",
+    "schedules": "Show when what runs.",
+    "snapshots": "Show what a job can be restored from.",
+    "sync-profile": "Make systemd's timers match the profile.",
+}
+
+_HELP = {"help_option_names": ["-h", "-?", "--help"], "max_content_width": 100}
+
+
+class _Commands(click.Group):
+    """The group of all commands, each imported on demand; a word that is none gets a hint."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in _COMMANDS:
+            return None
+        module = importlib.import_module(f"cncopctl.cli.{cmd_name.replace('-', '_')}")
+        command: click.Command = module.command
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args and args[0] not in _COMMANDS and not args[0].startswith("-"):
+            meant = nearest(args[0], _COMMANDS)
+            hint = f"did you mean {meant}?" if meant else f"commands are: {', '.join(_COMMANDS)}"
+            raise click.UsageError(f"no such command: {args[0]}\nhint: {hint}", ctx)
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(_COMMANDS.items()))
+
+
+@click.command(cls=_Commands, context_settings=_HELP, no_args_is_help=True)
+@click.version_option(__version__, prog_name="cncopctl")
+def cncopctl() -> None:
+    """Backup jobs as systemd timers.
+
+    A profile of jobs (profile.toml and jobs.d/*.toml in /etc/cncop, or in ~/.config/cncop for jobs of your
+    own) becomes timers and services. Root works on the system's, others on their own; --system, --user and
+    --root DIR say otherwise.
+
+    \b
+    Begin with:
+      cncopctl check                      is the profile right?
+      cncopctl sync-profile               make systemd follow it
+      cncopctl jobs                       what is there, when it runs, how it ended
+      cncopctl runjob web-01              run a job now
+      cncopctl restore web-01 --to DIR    bring back its files
+    """
+
+
+def main() -> int:
+    """Run the command line and return its exit status (design: 0, 1, 2, 3, 10 to 14, 130)."""
+    try:
+        status = cncopctl.main(prog_name="cncopctl", standalone_mode=False)
+        return status if isinstance(status, int) else 0
+    except CncopError as error:
+        _say(error)
+        return error.exit_status
+    except click.UsageError as error:
+        return _usage(error)
+    except click.ClickException as error:
+        print(f"cncopctl: {error.format_message()}", file=sys.stderr)
+        return error.exit_code
+    except (KeyboardInterrupt, click.Abort):
+        print("cncopctl: interrupted", file=sys.stderr)
+        return 130
+    except BrokenPipeError:
+        # Whoever read our output has had enough; Python would complain again while flushing at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except Exception:  # noqa: BLE001 - the last word on what we did not foresee
+        traceback.print_exc()
+        print("cncopctl: this is a bug: please report it with the lines above", file=sys.stderr)
+        return 1
+
+
+def _say(error: CncopError) -> None:
+    if isinstance(error, ProfileError):
+        for fault in error.faults:
+            _print(f"cncopctl: {fault}", fault.remedy)
+    else:
+        _print(f"cncopctl: {error.message}", error.hint)
+
+
+def _print(message: str, hint: str) -> None:
+    print(message, file=sys.stderr)
+    if hint:
+        print(f"hint: {hint}", file=sys.stderr)
+
+
+def _usage(error: click.UsageError) -> int:
+    message, _, hint = error.format_message().partition("\nhint: ")
+    if isinstance(error, click.NoSuchOption):
+        message = f"no such option: {error.option_name}"
+        hint = f"did you mean {' or '.join(error.possibilities)}?" if error.possibilities else ""
+    program = error.ctx.command_path if error.ctx else "cncopctl"
+    _print(f"{program}: {message}", hint or f"see: {program} --help")
+    return 2
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,54 @@
+"""Options that several commands share, and what they give."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from cncopctl.core.layout import Layout, Scope
+from cncopctl.verbs.installation import choose_layout
+
+if TYPE_CHECKING:
+    from cncopctl.edges.systemd import Systemd
+
+_Command = TypeVar("_Command", bound=Callable[..., Any])
+
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
+
+
+def installation_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Give `command` --system, --user and --root, and the layout that they choose as its first argument."""
+
+    @click.option("--system", "scope", flag_value=Scope.SYSTEM.value, help="The system's jobs (root's default).")
+    @click.option("--user", "scope", flag_value=Scope.USER.value, help="Jobs of your own (others' default).")
+    @click.option(
+        "--root",
+        metavar="DIR",
+        type=click.Path(file_okay=False, path_type=Path),
+        help="An installation under DIR, without systemd.",
+    )
+    @functools.wraps(command)
+    def with_layout(scope: str | None, root: Path | None, **options: Any) -> Any:
+        if scope and root:
+            raise click.UsageError(f"--root and --{scope} exclude each other")
+        return command(choose_layout(Scope(scope) if scope else None, root, os.environ), **options)
+
+    return with_layout
+
+
+@contextlib.contextmanager
+def manager_of(layout: Layout) -> Iterator[Systemd | None]:
+    """A connection to the manager that runs the layout's jobs; None for an installation under a directory."""
+    if layout.scope is Scope.DIRECTORY:
+        yield None
+        return
+    from cncopctl.edges.systemd import Systemd
+
+    with Systemd(user=layout.scope is Scope.USER) as systemd:
+        yield systemd

@@ -1,0 +1,69 @@
+"""The compiled job: one TOML file for each job, which the dispatcher reads instead of the profile.
+
+Nothing of the profile's grammar is needed to run it, so that a run imports little, and what was synced is
+what runs, whatever has become of the profile since.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from cncopctl.core.errors import InstallError
+
+VERSION = 1
+
+
+@dataclass(frozen=True, slots=True)
+class CompiledJob:
+    """What a run needs to know of its job; spans are seconds.
+
+    `schedule_since` is when the schedule that the timers follow was installed: an instant before it is
+    none of theirs, even where systemd, having reloaded, believes that it was missed.
+    `values` is the job as its agent gets it.
+    """
+
+    id: str
+    title: str
+    agent: str
+    max_retries: int
+    retry_interval: int
+    timeout: int
+    schedule_since: datetime
+    values: Mapping[str, Any]
+
+    @classmethod
+    def from_document(cls, document: Mapping[str, Any]) -> CompiledJob:
+        """The compiled job from its parsed file.
+
+        Raises:
+            InstallError: it was written by another version, or is not a compiled job.
+        """
+        try:
+            if document["compiled"] != VERSION:
+                raise InstallError(
+                    f"the compiled job is of version {document['compiled']}, this program reads {VERSION}",
+                    "write it anew with: cncopctl sync-profile",
+                )
+            job = document["job"]
+            return cls(
+                id=job["id"],
+                title=job["title"],
+                agent=document["agent"],
+                max_retries=job["max_retries"],
+                retry_interval=job["retry_interval"],
+                timeout=job["timeout"],
+                schedule_since=document["schedule_since"],
+                values=job,
+            )
+        except (KeyError, TypeError) as error:
+            raise InstallError(
+                f"the compiled job is damaged: {error} is missing",
+                "write it anew with: cncopctl sync-profile",
+            ) from error
+
+    def agent_values(self) -> dict[str, Any]:
+        """The job as the agent contract hands it over."""
+        return dict(self.values)

@@ -1,0 +1,62 @@
+"""What is wrong with a profile or configuration, and what to write instead."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from cncopctl.core.errors import CncopError
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One thing that a user has to mend: where it is, what is wrong and what to write instead."""
+
+    file: str
+    what: str
+    remedy: str = ""
+    job: str = ""
+    key: str = ""
+
+    def __str__(self) -> str:
+        """The place from the outside in, then the fault: `profile.toml: job "web-01": title: …`."""
+        place = [self.file]
+        if self.job:
+            place.append(f"job {self.job}")
+        if self.key:
+            place.append(self.key)
+        return ": ".join([*place, self.what])
+
+
+class ProfileError(CncopError):
+    """The profile or configuration is not valid; `faults` has all that was found, in reading order."""
+
+    exit_status = 10
+
+    def __init__(self, faults: Iterable[Fault]) -> None:
+        self.faults = tuple(faults)
+        super().__init__("\n".join(str(fault) for fault in self.faults))
+
+
+def nearest(word: str, known: Iterable[str]) -> str:
+    """The known word that `word` was probably meant to be, or "" where none is near."""
+    candidates = list(known)
+    folded = {candidate.casefold(): candidate for candidate in candidates}
+    found = difflib.get_close_matches(word.casefold(), folded, n=1, cutoff=0.6)
+    return folded[found[0]] if found else ""
+
+
+def shown(value: object, limit: int = 60) -> str:
+    """`value` as a message quotes it: as TOML writes it, without control characters, shortened."""
+    text = str(value).lower() if isinstance(value, bool) else str(value)
+    if isinstance(value, str):
+        text = f'"{printable(value)}"'
+    elif not isinstance(value, bool | int | float):
+        text = printable(text)
+    return text if len(text) <= limit else f"{text[: limit - 1]}…"
+
+
+def printable(text: str) -> str:
+    """`text` with everything that could drive a terminal written as an escape."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape", "surrogatepass").decode() for c in text)

@@ -1,0 +1,27 @@
+"""What a profile is compiled against: the facts of this machine, gathered once by an entry point."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Host:
+    """Facts of the machine that jobs run on.
+
+    `zone` is the machine's time zone, `agents` maps the names of the installed agents to their paths,
+    `python` is the command that starts our own programs, `systemd` the version units are written for
+    (252 to 258 are supported), `commands` maps the files under Bin/ to why they may not be run, "" where they may,
+    `credentials` has the names of the stored ones.
+    """
+
+    machine_id: str
+    zone: str
+    systemd: int
+    python: str
+    agents: Mapping[str, str]
+    commands: Mapping[str, str]
+    credentials: frozenset[str]
+    now: datetime

@@ -1,0 +1,174 @@
+"""What a job is: the values that a valid profile gives, and nothing that can be wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from datetime import timedelta
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from cncopctl.core.schedule import Schedule, Translation
+
+
+class JobType(StrEnum):
+    """What kind of thing a job backs up; each kind has one agent."""
+
+    CCS = "CCS"
+    CIFS = "CIFS"
+    FTP = "FTP"
+    FTPS = "FTPS"
+    MSSQL = "MSSQL"
+    RSYNC = "RSYNC"
+    SFTP = "SFTP"
+    WIMG = "WIMG"
+
+    def agent(self) -> str:
+        """Name of the executable that performs jobs of this type (cncopagent's table of job types)."""
+        return {JobType.CCS: "backupagentnq", JobType.FTPS: "backupagentftp"}.get(
+            self, f"backupagent{self.lower()}"
+        )
+
+
+class Direction(StrEnum):
+    """PULL fetches a source into this machine's repository, PUSH sends a local source away."""
+
+    PULL = "PULL"
+    PUSH = "PUSH"
+
+
+class Role(StrEnum):
+    """REMOTE is a Healthy Server, which keeps other machines' backups; anything else is LOCAL."""
+
+    LOCAL = "LOCAL"
+    REMOTE = "REMOTE"
+
+
+class Priority(StrEnum):
+    """LOW lets everything else on the machine go first."""
+
+    LOW = "low"
+    NORMAL = "normal"
+
+
+@dataclass(frozen=True, slots=True)
+class Retention:
+    """How many snapshots stay; all zero keeps everything."""
+
+    last: int = 0
+    hourly: int = 0
+    daily: int = 0
+    weekly: int = 0
+    monthly: int = 0
+    yearly: int = 0
+
+    def rules(self) -> dict[str, int]:
+        """The rules that keep anything, by name; empty where everything stays."""
+        return {rule.name: count for rule in fields(self) if (count := getattr(self, rule.name))}
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What a run may take of the machine; None is no limit.
+
+    `cpu` is per cent of one processor, `memory` bytes, `io_weight` 1 to 10000 with 100 for everyone
+    else, `bandwidth` bytes a second.
+    """
+
+    cpu: int | None = None
+    memory: int | None = None
+    io_weight: int | None = None
+    bandwidth: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Commands:
+    """The user's own commands around a run: names relative to Bin/, "" for none."""
+
+    before: str = ""
+    after_success: str = ""
+    after_failure: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class TranslatedSchedule:
+    """One schedule of a job, and what a timer needs to follow it."""
+
+    schedule: Schedule
+    translation: Translation
+
+    def key(self) -> str:
+        """What it means, so that two of the same key elapse at the same instants."""
+        return f"{self.schedule.text} in {self.schedule.zone}"
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One job of a valid profile.
+
+    `destination` is absolute for PULL: the directory that holds the mirror and the repository.
+    `schedules` are in the order of the profile; `file` says where the job was written.
+    """
+
+    id: str
+    title: str
+    description: str
+    type: JobType
+    direction: Direction
+    enabled: bool
+    schedules: tuple[TranslatedSchedule, ...]
+    catch_up: bool
+    random_delay: timedelta
+    source: str
+    destination: str
+    exclude: tuple[str, ...]
+    credential: str
+    max_retries: int
+    retry_interval: timedelta
+    timeout: timedelta
+    commands: Commands
+    keep: Retention
+    limits: Limits
+    priority: Priority
+    file: str
+
+    def is_local_source(self) -> bool:
+        """Whether the source is a path of this machine."""
+        return self.source.startswith("/")
+
+    def compiled(self) -> dict[str, object]:
+        """The job as agents and the dispatcher read it: plain values, defaults filled in.
+
+        Spans are seconds. What the job leaves open (credential, bandwidth) is left out.
+        """
+        values: dict[str, object] = {
+            "id": self.id,
+            "title": self.title,
+            "type": str(self.type),
+            "direction": str(self.direction),
+            "source": self.source,
+            "destination": self.destination,
+            "exclude": list(self.exclude),
+            "keep": self.keep.rules(),
+            "catch_up": self.catch_up,
+            "max_retries": self.max_retries,
+            "retry_interval": int(self.retry_interval.total_seconds()),
+            "timeout": int(self.timeout.total_seconds()),
+        }
+        optional: Mapping[str, object] = {
+            "credential": self.credential,
+            "bandwidth": self.limits.bandwidth,
+            "run_before": self.commands.before,
+            "run_after_success": self.commands.after_success,
+            "run_after_failure": self.commands.after_failure,
+        }
+        return values | {key: value for key, value in optional.items() if value}
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """All jobs of a device, by id in the order of reading, and the device's role."""
+
+    role: Role
+    jobs: Mapping[str, Job]

@@ -1,0 +1,35 @@
+"""Names of the units that belong to a job, and back.
+
+Units are named by job id, never by title: ids cannot collide, need no escaping and do not change.
+A colon cannot stand in an id, so that the timers of several schedules cannot be mistaken for those of
+another job (`a:2.timer` is the second timer of job `a`).
+"""
+
+from __future__ import annotations
+
+TARGET = "cncop.target"
+PATTERN = "cncop-job-*"
+_PREFIX = "cncop-job-"
+
+
+def service_name(job_id: str) -> str:
+    """Name of the job's service."""
+    return f"{_PREFIX}{job_id}.service"
+
+
+def timer_name(job_id: str, number: int = 1) -> str:
+    """Name of the timer for the job's `number`th schedule, counted from 1."""
+    return f"{_PREFIX}{job_id}.timer" if number == 1 else f"{_PREFIX}{job_id}:{number}.timer"
+
+
+def job_of(unit: str) -> str:
+    """Id of the job that a job's service or timer belongs to; "" for every other unit."""
+    stem, _, kind = unit.rpartition(".")
+    if kind not in ("service", "timer") or not stem.startswith(_PREFIX):
+        return ""
+    return stem.removeprefix(_PREFIX).partition(":")[0]
+
+
+def is_timer(unit: str) -> bool:
+    """Whether `unit` is a timer of a job."""
+    return unit.endswith(".timer") and bool(job_of(unit))

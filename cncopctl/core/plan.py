@@ -1,0 +1,272 @@
+"""The plan: the steps that make the installed units match the profile, each with its reason.
+
+Order (see `Plan.steps`) keeps two promises at every instant, so that a kill between any two steps leaves a
+state that the next sync completes: no job is without the timer that it had or is going to have, and nothing
+is deleted while systemd still acts on it.
+
+No step restarts a timer. A daemon-reload already makes systemd compute an active timer anew from its changed
+lines, whereas a restart could fire an unchanged one (systemd issues 164, 31914); only timers that are not
+active are started, and all of them at once, by starting the target that wants them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+from cncopctl.core.naming import TARGET, is_timer, job_of
+from cncopctl.core.seal import Seal
+
+NEW_JOB = "new job"
+_REMOVED = "no longer in the profile"
+
+
+class Action(StrEnum):
+    """What a step does, in the order in which a plan does it."""
+
+    COMPILE = "compile"
+    STOP = "stop"
+    CLEAN = "clean"
+    WRITE = "write"
+    LINK = "link"
+    UNLINK = "unlink"
+    DELETE = "delete"
+    RELOAD = "reload"
+    START = "start"
+    FORGET = "forget"
+
+    def changes_units(self) -> bool:
+        """Whether systemd has to read its files again afterwards."""
+        return self in (Action.WRITE, Action.LINK, Action.UNLINK, Action.DELETE)
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One thing to do, to which unit, link or compiled job, and why. `text` is what WRITE and LINK put there."""
+
+    action: Action
+    name: str
+    reason: str
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What the profile asks for.
+
+    `units` maps names to sealed texts; `links` paths below the units' directory to what they point to;
+    `compiled` job ids to the compiled jobs' texts; `destinations` the ids of PULL jobs to the directories
+    that take their backups.
+    """
+
+    units: Mapping[str, str]
+    links: Mapping[str, str]
+    compiled: Mapping[str, str]
+    destinations: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class InstalledUnit:
+    """A unit file of our name as it was found; `text` is "" for one that is masked (a link to /dev/null)."""
+
+    text: str
+    seal: Seal
+    is_masked: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Installed:
+    """What is there now, in the same shape; `changed_at` is when the newest of it was changed."""
+
+    units: Mapping[str, InstalledUnit]
+    links: Mapping[str, str]
+    compiled: Mapping[str, str]
+    drop_ins: tuple[str, ...] = ()
+    changed_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """What systemd has loaded of ours, and since when.
+
+    `active` maps units to their active states; `from_files` names those that were read from a unit file;
+    `resumes` tells whether the target is to be started: not where an administrator has stopped it.
+    """
+
+    active: Mapping[str, str]
+    from_files: frozenset[str]
+    loaded_at: datetime
+    resumes: bool = True
+
+    def is_active(self, unit: str) -> bool:
+        """Whether `unit` is active, or on its way there or back."""
+        return self.active.get(unit, "inactive") not in ("inactive", "failed")
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """`steps` in the order of their doing; `notes` for what is worth knowing and is left as it is."""
+
+    steps: tuple[Step, ...] = ()
+    notes: tuple[str, ...] = ()
+    conflicts: tuple[str, ...] = field(default=())
+
+    def __bool__(self) -> bool:
+        return bool(self.steps)
+
+    def of(self, action: Action) -> list[Step]:
+        """The steps that do `action`."""
+        return [step for step in self.steps if step.action is action]
+
+
+def make_plan(wanted: Wanted, installed: Installed, loaded: Loaded | None, *, prune: bool = True) -> Plan:
+    """The steps from `installed` to `wanted`.
+
+    Args:
+        wanted: what the profile asks for.
+        installed: what is there now.
+        loaded: what systemd has loaded; None where no manager is concerned (`--root`).
+        prune: whether units of jobs that the profile no longer has are removed.
+    """
+    conflicts = tuple(
+        name for name in wanted.units if (unit := installed.units.get(name)) and _is_foreign(unit)
+    )
+    surplus = [name for name in installed.units if name not in wanted.units]
+    removable = [name for name in surplus if not _is_foreign(installed.units[name])] if prune else []
+    running = [name for name in removable if _runs_on(name, loaded)]
+    removed = [name for name in removable if name not in running]
+    steps = [
+        *_compile(wanted, installed),
+        *_retire(removed, installed, loaded),
+        *_write(wanted, installed),
+        *_link(wanted, installed),
+        *_delete(removed),
+    ]
+    if loaded is not None:
+        steps += _reload(steps, installed, loaded)
+        steps += _start(wanted, installed, loaded)
+    kept = {job_of(name) for name in surplus if name not in removed}
+    steps += _forget(wanted, installed, kept) if prune else []
+    return Plan(tuple(steps), tuple(_notes(surplus, running, installed, loaded, prune=prune)), conflicts)
+
+
+def _is_foreign(unit: InstalledUnit) -> bool:
+    return unit.seal is Seal.FOREIGN and not unit.is_masked
+
+
+def _runs_on(name: str, loaded: Loaded | None) -> bool:
+    """A service whose run is under way keeps its unit, or systemd would forget how to close the run."""
+    return loaded is not None and name.endswith(".service") and loaded.is_active(name)
+
+
+def _compile(wanted: Wanted, installed: Installed) -> Iterator[Step]:
+    for job_id, text in wanted.compiled.items():
+        if installed.compiled.get(job_id) != text:
+            reason = "changed" if job_id in installed.compiled else NEW_JOB
+            yield Step(Action.COMPILE, job_id, reason, text)
+
+
+def _retire(removed: Iterable[str], installed: Installed, loaded: Loaded | None) -> Iterator[Step]:
+    timers = [name for name in removed if is_timer(name)]
+    for name in timers:
+        if loaded is not None and loaded.is_active(name):
+            yield Step(Action.STOP, name, _REMOVED)
+    for name in timers:
+        # A stamp left behind would make a later job of the same id run at once (systemd.timer(5), Persistent=).
+        if loaded is not None and not installed.units[name].is_masked:
+            yield Step(Action.CLEAN, name, _REMOVED)
+
+
+def _write(wanted: Wanted, installed: Installed) -> Iterator[Step]:
+    for name, text in wanted.units.items():
+        if reason := _difference(name, text, installed):
+            yield Step(Action.WRITE, name, reason, text)
+
+
+def _difference(name: str, text: str, installed: Installed) -> str:
+    unit = installed.units.get(name)
+    if unit is None:
+        was_synced = job_of(name) in installed.compiled and f"{TARGET}.wants/{name}" in installed.links
+        return "deleted by hand" if was_synced else "new"
+    if unit.is_masked:
+        return "masked by hand"
+    if unit.text == text:
+        return ""
+    return "edited by hand" if unit.seal is Seal.EDITED else "changed"
+
+
+def _link(wanted: Wanted, installed: Installed) -> Iterator[Step]:
+    for link, target in wanted.links.items():
+        if installed.links.get(link) != target:
+            known = link.rpartition("/")[2] in installed.units
+            yield Step(Action.LINK, link, "disabled by hand" if known else "new", target)
+    for link in installed.links:
+        unit = link.rpartition("/")[2]
+        if link not in wanted.links and (unit in wanted.units or unit not in installed.units):
+            yield Step(Action.UNLINK, link, _REMOVED)
+
+
+def _delete(removed: Iterable[str]) -> Iterator[Step]:
+    for name in removed:
+        if is_timer(name):
+            yield Step(Action.UNLINK, f"{TARGET}.wants/{name}", _REMOVED)
+        yield Step(Action.DELETE, name, _REMOVED)
+
+
+def _reload(steps: Iterable[Step], installed: Installed, loaded: Loaded) -> Iterator[Step]:
+    if any(step.action.changes_units() for step in steps):
+        yield Step(Action.RELOAD, "", "units changed")
+    elif installed.changed_at is not None and installed.changed_at >= loaded.loaded_at:
+        yield Step(Action.RELOAD, "", "units changed after systemd last read them")
+    elif forgotten := sorted(name for name in loaded.from_files if name not in installed.units and job_of(name)):
+        yield Step(Action.RELOAD, "", f"systemd still knows {forgotten[0]}, which is gone")
+
+
+def _start(wanted: Wanted, installed: Installed, loaded: Loaded) -> Iterator[Step]:
+    waiting = [name for name in (TARGET, *wanted.units) if name == TARGET or is_timer(name)]
+    idle = [name for name in waiting if not loaded.is_active(name)]
+    if idle and loaded.resumes:
+        stopped = [name for name in idle if name in installed.units]
+        reason = f"{stopped[0]} was not active" if stopped else "new timers"
+        yield Step(Action.START, TARGET, reason)
+
+
+def _forget(wanted: Wanted, installed: Installed, kept: Iterable[str]) -> Iterator[Step]:
+    for job_id in installed.compiled:
+        if job_id not in wanted.compiled and job_id not in kept:
+            yield Step(Action.FORGET, job_id, _REMOVED)
+
+
+def _notes(
+    surplus: Iterable[str],
+    running: Iterable[str],
+    installed: Installed,
+    loaded: Loaded | None,
+    *,
+    prune: bool,
+) -> Iterator[str]:
+    for name in running:
+        yield f"{name} is running: it may finish, and is removed by the next sync"
+    for name in surplus:
+        if _is_foreign(installed.units[name]):
+            yield f"{name} was not made by cncop and is left alone"
+        elif not prune:
+            yield f"{name} is {_REMOVED} and stays, as --no-prune asks"
+    for path in installed.drop_ins:
+        yield f"{path} is an administrator's drop-in and stays"
+    if loaded is not None and not loaded.resumes and not loaded.is_active(TARGET):
+        yield f"{TARGET} was stopped: nothing fires until it is started again"
+
+
+def jobs_of(steps: Iterable[Step]) -> list[str]:
+    """Ids of the jobs that `steps` concern, in order, each once."""
+    names = (step.name if step.action in (Action.COMPILE, Action.FORGET) else _unit(step) for step in steps)
+    return list(dict.fromkeys(name for name in names if name))
+
+
+def _unit(step: Step) -> str:
+    return job_of(step.name.rpartition("/")[2])
+
+

@@ -1,0 +1,243 @@
+"""From parsed profile documents to a profile: every fault of every document at once, or none.
+
+The schema has seen the documents before: what arrives here has known keys and the right types, unless a
+fault says otherwise about that very job. What is checked here is what a schema cannot say: ids across
+files, schedules, paths, agents and commands that must exist.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import PurePosixPath
+from typing import Any
+
+from cncopctl.core.faults import Fault, ProfileError, shown
+from cncopctl.core.host import Host
+from cncopctl.core.job import (
+    Commands,
+    Direction,
+    Job,
+    JobType,
+    Limits,
+    Priority,
+    Profile,
+    Retention,
+    Role,
+    TranslatedSchedule,
+)
+from cncopctl.core.schedule import ScheduleError, Seed, parse, translate
+from cncopctl.core.spans import parse_size, parse_span
+from cncopctl.core.unit_text import refusal
+
+_TEXTS = ("title", "description", "source", "destination", "credential")
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """One profile file: its name as messages show it, its values, and what the schema says of it."""
+
+    file: str
+    values: Mapping[str, Any]
+    faults: tuple[Fault, ...] = ()
+
+
+@dataclass(slots=True)
+class _Reading:
+    """What has been read so far, in order."""
+
+    host: Host
+    repositories: PurePosixPath
+    jobs: dict[str, Job] = field(default_factory=dict)
+    seen: dict[str, str] = field(default_factory=dict)
+    faults: list[Fault] = field(default_factory=list)
+
+
+def job_label(table: Any, number: int) -> str:
+    """How a message names the job: by its id in quotes, or `#3` where it has none that can be shown."""
+    job_id = table.get("id") if isinstance(table, dict) else None
+    return shown(job_id) if isinstance(job_id, str) and job_id else f"#{number}"
+
+
+def build_profile(documents: Sequence[Document], host: Host, repositories: PurePosixPath) -> Profile:
+    """The profile that `documents` describe, in their order.
+
+    Args:
+        documents: the hub's profile and the administrator's own, each with the schema's faults.
+        host: the machine that the jobs are for.
+        repositories: where a PULL job that names no destination keeps its backups, under its id.
+
+    Raises:
+        ProfileError: with every fault of every document.
+    """
+    reading = _Reading(host, repositories)
+    for document in documents:
+        _read_document(document, reading)
+    if reading.faults:
+        raise ProfileError(reading.faults)
+    return Profile(_role(documents), reading.jobs)
+
+
+def _role(documents: Iterable[Document]) -> Role:
+    roles = [document.values.get("device", {}).get("role") for document in documents]
+    return Role(next((role for role in roles if role), Role.LOCAL))
+
+
+def _read_document(document: Document, reading: _Reading) -> None:
+    reading.faults += document.faults
+    faulty = {fault.job for fault in document.faults}
+    tables = document.values.get("job", [])
+    for number, table in enumerate(tables if isinstance(tables, list) else [], 1):
+        label = job_label(table, number)
+        _note_id(document.file, label, table, reading)
+        if label not in faulty:
+            _read_job(document.file, label, table, reading)
+
+
+def _note_id(file: str, label: str, table: Any, reading: _Reading) -> None:
+    job_id = table.get("id") if isinstance(table, dict) else None
+    if not isinstance(job_id, str):
+        return
+    if first := reading.seen.get(job_id):
+        where = "earlier in this file" if first == file else f"in {first}"
+        reading.faults.append(
+            Fault(file, f"the id is taken already, {where}", "give each job an id of its own", label, "id")
+        )
+    reading.seen.setdefault(job_id, file)
+
+
+def _read_job(file: str, label: str, table: Mapping[str, Any], reading: _Reading) -> None:
+    faults = [
+        Fault(file, what, remedy, label, key)
+        for key, what, remedy in (
+            *_text_faults(table),
+            *_span_faults(table),
+            *_place_faults(table),
+            *_agent_faults(table, reading.host),
+            *_command_faults(table, reading.host),
+            *_credential_faults(table, reading.host),
+        )
+    ]
+    schedules = _schedules(file, label, table, reading.host, faults)
+    reading.faults += faults
+    if not faults and table["id"] not in reading.jobs:
+        reading.jobs[table["id"]] = _job(file, table, schedules, reading.repositories)
+
+
+def _text_faults(table: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
+    excluded = [("exclude", pattern) for pattern in table.get("exclude", [])]
+    for key, value in [(key, table[key]) for key in _TEXTS if key in table] + excluded:
+        if reason := refusal(value):
+            yield key, reason, "leave that character out"
+
+
+def _span_faults(table: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
+    for key in ("timeout", "retry_interval", "random_delay"):
+        text = table.get(key, "1s")
+        seconds = parse_span(text).total_seconds()
+        if seconds > 366 * 86400:
+            yield key, f"{shown(text)} is longer than a year", f'write a shorter span, as in {key} = "6h"'
+        if seconds == 0 and key == "timeout":
+            yield (
+                key,
+                "a run without any time cannot do anything",
+                'write how long a run may take, as in timeout = "6h"',
+            )
+
+
+def _place_faults(table: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
+    if table.get("direction", "PULL") == "PUSH":
+        if "destination" not in table:
+            yield (
+                "destination",
+                "is missing, and a PUSH job needs one",
+                'write where the copy goes, as in destination = "backup@store:/srv/www"',
+            )
+        return
+    destination = table.get("destination", "/unset")
+    if not destination.startswith("/") or ".." in PurePosixPath(destination).parts:
+        yield (
+            "destination",
+            f"{shown(destination)} is not an absolute path",
+            'write the whole path of a directory of this machine, as in destination = "/srv/backup/web-01"',
+        )
+
+
+def _agent_faults(table: Mapping[str, Any], host: Host) -> Iterator[tuple[str, str, str]]:
+    if JobType(table["type"]).agent() not in host.agents:
+        installed = [kind for kind in JobType if kind.agent() in host.agents]
+        yield (
+            "type",
+            f"no agent for {table['type']} is installed ({JobType(table['type']).agent()})",
+            f"installed are the agents for: {', '.join(installed) or 'no type at all'}",
+        )
+
+
+def _command_faults(table: Mapping[str, Any], host: Host) -> Iterator[tuple[str, str, str]]:
+    for key in ("run_before", "run_after_success", "run_after_failure"):
+        if key in table and (reason := host.commands.get(table[key], "there is no such file")):
+            yield (
+                key,
+                f"{shown(table[key])}: {reason}",
+                "user commands are executable files in the bin directory beside the profile, "
+                "which only root (or, for a user's jobs, that user) can write",
+            )
+
+
+def _credential_faults(table: Mapping[str, Any], host: Host) -> Iterator[tuple[str, str, str]]:
+    name = table.get("credential")
+    if name and name not in host.credentials:
+        yield "credential", f"{shown(name)} is not stored", f"store it with: cncopctl credential set {name}"
+
+
+def _schedules(
+    file: str, label: str, table: Mapping[str, Any], host: Host, faults: list[Fault]
+) -> tuple[TranslatedSchedule, ...]:
+    written = table["schedule"] if isinstance(table["schedule"], list) else [table["schedule"]]
+    seed = Seed(host.machine_id, str(table["id"]))
+    parsed = []
+    for number, spec in enumerate(written, 1):
+        key = "schedule" if len(written) == 1 else f"schedule {number}"
+        try:
+            schedule = parse(spec, zone=table.get("timezone", host.zone), seed=seed)
+            parsed.append(TranslatedSchedule(schedule, translate(schedule, now=host.now)))
+        except ScheduleError as error:
+            faults.append(Fault(file, error.message, error.hint, label, key))
+    return tuple(parsed)
+
+
+def _job(
+    file: str, table: Mapping[str, Any], schedules: tuple[TranslatedSchedule, ...], repositories: PurePosixPath
+) -> Job:
+    return Job(
+        id=table["id"],
+        title=table.get("title", table["id"]),
+        description=table.get("description", ""),
+        type=JobType(table["type"]),
+        direction=Direction(table.get("direction", "PULL")),
+        enabled=table.get("enabled", True),
+        schedules=schedules,
+        catch_up=table.get("catch_up", True),
+        random_delay=parse_span(table.get("random_delay", "0")),
+        source=table["source"],
+        destination=table.get("destination") or str(repositories / table["id"]),
+        exclude=tuple(table.get("exclude", ())),
+        credential=table.get("credential", ""),
+        max_retries=table.get("max_retries", 3),
+        retry_interval=parse_span(table.get("retry_interval", "1m")),
+        timeout=parse_span(table.get("timeout", "1d")),
+        commands=Commands(
+            table.get("run_before", ""),
+            table.get("run_after_success", ""),
+            table.get("run_after_failure", ""),
+        ),
+        keep=Retention(**table.get("keep", {})),
+        limits=_limits(table.get("limits", {})),
+        priority=Priority(table.get("priority", "low")),
+        file=file,
+    )
+
+
+def _limits(table: Mapping[str, Any]) -> Limits:
+    sizes = {key: parse_size(table[key]) for key in ("memory", "bandwidth") if key in table}
+    return Limits(cpu=table.get("cpu"), io_weight=table.get("io_weight"), **sizes)

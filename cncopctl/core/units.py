@@ -1,0 +1,150 @@
+"""What the units of a job have to say: the values that the templates in units/templates/ write out.
+
+Everything here is quoted already, so that a template only chooses lines. A directive that is younger than
+systemd 252, the oldest one supported, is only given where the host's systemd knows it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+
+from cncopctl.core.faults import printable
+from cncopctl.core.host import Host
+from cncopctl.core.job import Direction, Job, Priority, TranslatedSchedule
+from cncopctl.core.layout import Layout, Scope
+from cncopctl.core.naming import TARGET, service_name, timer_name
+from cncopctl.core.schedule import Translation
+from cncopctl.core.unit_text import Place, quote
+
+REPOSITORY_PASSWORD = "repository-password"  # noqa: S105 - the credential's name, not its value
+
+# What rsync and restic need to read what belongs to others and to give it back to them in the mirror.
+_CAPABILITIES = (
+    "CAP_CHOWN",
+    "CAP_DAC_OVERRIDE",
+    "CAP_DAC_READ_SEARCH",
+    "CAP_FOWNER",
+    "CAP_FSETID",
+    "CAP_SETFCAP",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class UnitFacts:
+    """A unit to be rendered: its name, its template and the values that the template takes."""
+
+    name: str
+    template: str
+    values: dict[str, object]
+
+
+def job_units(job: Job, host: Host, layout: Layout) -> Iterator[UnitFacts]:
+    """The service of `job`, and a timer for each of its schedules that has anything left to do."""
+    yield UnitFacts(service_name(job.id), "job.service.j2", _service_values(job, host, layout))
+    if job.enabled:
+        for number, schedule in enumerate(job.schedules, 1):
+            if not schedule.translation.is_over:
+                values = _timer_values(job, schedule, layout)
+                yield UnitFacts(timer_name(job.id, number), "job.timer.j2", values)
+
+
+def _timer_values(job: Job, translated: TranslatedSchedule, layout: Layout) -> dict[str, object]:
+    schedule, translation = translated.schedule, translated.translation
+    return {
+        "explain": f"{printable(schedule.text)}: {printable(schedule.explain())}",
+        "title": quote(job.title, Place.TEXT),
+        "source_path": _source_path(job, layout),
+        "target": TARGET,
+        "service": service_name(job.id),
+        "oncalendar": translation.oncalendar,
+        "monotonic": list(_monotonic(translation)),
+        "persistent": "yes" if job.catch_up else "no",
+        "random_delay": int(job.random_delay.total_seconds()),
+    }
+
+
+def _monotonic(translation: Translation) -> Iterator[tuple[str, str]]:
+    for name, span in (("OnBootSec", translation.on_boot), ("OnUnitInactiveSec", translation.on_inactive)):
+        if span is not None:
+            yield name, f"{span.total_seconds():g}s"
+
+
+def _service_values(job: Job, host: Host, layout: Layout) -> dict[str, object]:
+    own = layout.scope is Scope.SYSTEM
+    return {
+        "id": job.id,
+        "title": quote(job.title, Place.TEXT),
+        "source_path": _source_path(job, layout),
+        "target": TARGET,
+        "program": f"{quote(host.python, Place.WORD)} -I -m cncopctl.dispatcher {_flag(layout)}",
+        "has_before": bool(job.commands.before),
+        "has_after": bool(job.commands.after_success or job.commands.after_failure),
+        "timeout": int(job.timeout.total_seconds()),
+        # ExecStopPost= lines share this: a user's command after the run may take its time.
+        "stop_timeout": 3600 if job.commands.after_success or job.commands.after_failure else 120,
+        "mounts": " ".join(_mounts(job)) if layout.scope is not Scope.USER else "",
+        "needs_network": own and not _is_local(job),
+        "credentials": [
+            (name, quote(str(layout.credentials / name), Place.TEXT)) for name in credentials_of(job)
+        ],
+        "low_priority": job.priority is Priority.LOW,
+        "limits": list(_limits(job)),
+        "sandbox": layout.scope is not Scope.USER,
+        "writable": " ".join(_writable(job, layout)),
+        "private_tmp": not _touches_tmp(job),
+        "capabilities": " ".join(_CAPABILITIES),
+        "address_families": "AF_UNIX" if _is_local(job) else "AF_UNIX AF_INET AF_INET6 AF_NETLINK",
+    }
+
+
+def credentials_of(job: Job) -> list[str]:
+    """Names of the credentials that a run of `job` is given."""
+    repository = [REPOSITORY_PASSWORD] if job.direction is Direction.PULL else []
+    return repository + ([job.credential] if job.credential else [])
+
+
+def _source_path(job: Job, layout: Layout) -> str:
+    return quote(str(layout.configuration / job.file), Place.TEXT)
+
+
+def _flag(layout: Layout) -> str:
+    return quote(layout.flag(), Place.ARGUMENT)
+
+
+def _is_local(job: Job) -> bool:
+    return job.is_local_source() and job.destination.startswith("/")
+
+
+def _mounts(job: Job) -> Iterator[str]:
+    for path in (job.source, job.destination):
+        if path.startswith("/"):
+            yield quote(path, Place.WORD)
+
+
+def _writable(job: Job, layout: Layout) -> Iterator[str]:
+    """The places that a run writes.
+
+    The hyphen lets the run begin where one of them is missing: the agent says so in better words than
+    systemd's "failed at step NAMESPACE", and the run is closed and reported.
+    """
+    own = [str(path) for path in (layout.logs, layout.spool, layout.state, layout.cache)]
+    for path in own + ([job.destination] if job.destination.startswith("/") else []):
+        yield quote(f"-{path}", Place.WORD)
+
+
+def _touches_tmp(job: Job) -> bool:
+    """Whether a private /tmp would hide what the job is about: it would find its source empty."""
+    private = (PurePosixPath("/tmp"), PurePosixPath("/var/tmp"))  # noqa: S108 - named, not used
+    places = [PurePosixPath(path) for path in (job.source, job.destination) if path.startswith("/")]
+    return any(place.is_relative_to(tmp) or tmp.is_relative_to(place) for place in places for tmp in private)
+
+
+def _limits(job: Job) -> Iterator[tuple[str, str]]:
+    if job.limits.cpu:
+        yield "CPUQuota", f"{job.limits.cpu}%"
+    if job.limits.memory:
+        yield "MemoryMax", str(job.limits.memory)
+    if job.limits.io_weight:
+        yield "IOWeight", str(job.limits.io_weight)

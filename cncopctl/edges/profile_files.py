@@ -1,0 +1,82 @@
+"""Reading profile files: TOML to documents, whatever the bytes are."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime, time
+from pathlib import Path
+from typing import Any
+
+from cncopctl.core.faults import Fault
+
+# 10,000 jobs take about 4 MB; parsing takes a second for each 8 MB or so, and no human wrote more.
+MOST_BYTES = 16 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class ProfileFile:
+    """A profile file as it was found: its name for messages, its bytes, and why they cannot be used."""
+
+    name: str
+    content: bytes = b""
+    fault: Fault | None = None
+
+
+def find_profile_files(profile: Path, own_jobs: Path) -> list[ProfileFile]:
+    """The hub's profile, then the administrator's own by name; those that exist.
+
+    Hidden files and those that do not end in `.toml` are left alone, as editors leave backups behind.
+    """
+    found = [profile] if profile.exists() else []
+    if own_jobs.is_dir():
+        found += sorted(path for path in own_jobs.glob("*.toml") if not path.name.startswith("."))
+    return [_read(path, profile.parent) for path in found]
+
+
+def _read(path: Path, base: Path) -> ProfileFile:
+    name = str(path.relative_to(base))
+    try:
+        with path.open("rb") as file:
+            content = file.read(MOST_BYTES + 1)
+    except OSError as error:
+        return ProfileFile(
+            name, fault=Fault(name, f"cannot be read: {error.strerror}", f"look at: ls -l {path}")
+        )
+    if len(content) > MOST_BYTES:
+        return ProfileFile(
+            name,
+            fault=Fault(
+                name, f"is larger than {MOST_BYTES >> 20} MiB", "split it over several files in jobs.d"
+            ),
+        )
+    return ProfileFile(name, content)
+
+
+def parse_profile_file(file: ProfileFile) -> tuple[Mapping[str, Any], tuple[Fault, ...]]:
+    """The values of `file`, or why there are none. Dates and times become ISO 8601 text."""
+    if file.fault:
+        return {}, (file.fault,)
+    try:
+        return _plain(tomllib.loads(file.content.decode("utf-8"))), ()
+    except UnicodeDecodeError as error:
+        line = file.content.count(b"\n", 0, error.start) + 1
+        what = f"line {line} is not UTF-8 (byte 0x{file.content[error.start]:02x})"
+        return {}, (Fault(file.name, what, "save the file as UTF-8"),)
+    except (tomllib.TOMLDecodeError, RecursionError, ValueError) as error:
+        what = "is nested too deeply" if isinstance(error, RecursionError) else f"is not TOML: {error}"
+        return {}, (Fault(file.name, what, "text stands in quotes: title = \"Web server\"; see https://toml.io"),)
+
+
+def _plain(value: Any) -> Any:
+    match value:
+        case dict():
+            return {key: _plain(inner) for key, inner in value.items()}
+        case list():
+            return [_plain(inner) for inner in value]
+        case datetime() | date() | time():
+            return value.isoformat()
+        case _:
+            return value
+

@@ -1,0 +1,219 @@
+"""The systemd manager over D-Bus: the only module that imports pystemd.
+
+One connection serves everything, since systemd sends signals about jobs only to a client that has called
+Subscribe(), and only as long as that client's connection lives (org.freedesktop.systemd1(5)).
+
+Calls are made on the bus itself, not through pystemd's objects, which open a connection for each property
+and introspect each unit (pystemd 0.11 to 0.15).
+"""
+
+from __future__ import annotations
+
+import select
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Self
+
+from pystemd.dbusexc import DBusBaseError
+from pystemd.dbuslib import DBus
+
+from cncopctl.core.errors import SystemdError
+
+_NAME = b"org.freedesktop.systemd1"
+_PATH = b"/org/freedesktop/systemd1"
+_MANAGER = b"org.freedesktop.systemd1.Manager"
+_UNIT = b"org.freedesktop.systemd1.Unit"
+_PROPERTIES = b"org.freedesktop.DBus.Properties"
+_STRING, _ARRAY, _END = ord("s"), ord("a"), -1
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedUnit:
+    """One unit as ListUnits() tells it; the strings are systemd's own."""
+
+    name: str
+    load_state: str
+    active_state: str
+    sub_state: str
+
+    def is_up(self) -> bool:
+        """Whether it is active, or on its way there."""
+        return self.active_state in ("active", "activating", "reloading")
+
+
+class Systemd:
+    """A connection to the system's or a user's manager; a context manager.
+
+    Raises:
+        SystemdError: from every method, where the manager does not answer or refuses.
+    """
+
+    def __init__(self, *, user: bool) -> None:
+        self._user = user
+        self._bus = DBus(user_mode=user)
+        self._finished: dict[bytes, str] = {}
+        self._on_job_removed = _callback(self._note_job)  # kept here: the bus holds no reference to it
+
+    def __enter__(self) -> Self:
+        try:
+            self._bus.open()
+            self._bus.match_signal(_NAME, _PATH, _MANAGER, b"JobRemoved", self._on_job_removed)
+        except DBusBaseError as error:
+            raise self._unreachable(error) from error
+        self._call("Subscribe")
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._bus.close()
+
+    def version(self) -> int:
+        """The manager's major version: 252 for "252.39-1~deb12u2"."""
+        digits = str(self._get(_PATH, _MANAGER, b"Version", b"s")).partition(".")[0].split()[0]
+        return int("".join(character for character in digits if character.isdigit()) or "0")
+
+    def units_loaded_at(self) -> datetime:
+        """When the manager last read its unit files, by a daemon-reload or at its start."""
+        return datetime.fromtimestamp(int(self._get(_PATH, _MANAGER, b"UnitsLoadTimestamp", b"t")) / 1e6, UTC)
+
+    def units(self, patterns: Iterable[str]) -> dict[str, LoadedUnit]:
+        """The loaded units whose names match one of the glob `patterns`, by name."""
+        rows = self._call("ListUnitsByPatterns", [], list(patterns)) or []
+        found = (
+            LoadedUnit(name=row[0].decode(), load_state=row[2].decode(), active_state=row[3].decode(), sub_state=row[4].decode())
+            for row in rows
+        )
+        return {unit.name: unit for unit in found}
+
+    def reload(self) -> None:
+        """Have the manager read all unit files again, and wait until it has."""
+        self._call("Reload")
+
+    def start(self, unit: str, *, wait: bool = True) -> bytes:
+        """Queue a start of `unit`; with `wait`, until that job is over, whose failure is an error."""
+        return self._job("StartUnit", unit, "start", wait=wait)
+
+    def stop(self, unit: str, *, wait: bool = True) -> bytes:
+        """Queue a stop of `unit`; with `wait`, until that job is over."""
+        return self._job("StopUnit", unit, "stop", wait=wait)
+
+    def clean_state(self, unit: str) -> None:
+        """Remove what `unit`, which must be inactive, keeps as state: a timer's Persistent= stamp."""
+        self._call("CleanUnit", unit, ["state"])
+
+    def unit_properties(self, unit: str, interface: str) -> Mapping[str, Any]:
+        """All properties that `unit` has on an interface such as `Unit`, `Timer` or `Service`."""
+        path = self._call("LoadUnit", unit)
+        name = f"org.freedesktop.systemd1.{interface}".encode()
+        try:
+            return _by_name(
+                self._bus.call_method(_NAME, path, _PROPERTIES, b"GetAll", [(_STRING, name)]).body
+            )
+        except DBusBaseError as error:
+            raise self._refused("GetAll", unit, error) from error
+
+    def follow(self, jobs: Iterable[bytes], tick: float, on_tick: Callable[[], None]) -> Iterator[tuple[bytes, str]]:
+        """Yield each of `jobs` (as `start` returned them) with its result as it ends: `done`, `failed`, ….
+
+        Calls `on_tick` about every `tick` seconds meanwhile.
+        """
+        waiting = set(jobs)
+        while waiting:
+            for job in waiting & self._finished.keys():
+                waiting.discard(job)
+                yield job, self._finished.pop(job)
+            if waiting:
+                self._process(tick)
+                on_tick()
+
+    def wait_for(self, jobs: Iterable[bytes]) -> None:
+        """Return when all of `jobs` are over, however they ended."""
+        for _job, _result in self.follow(jobs, 60, lambda: None):
+            continue
+
+    def _job(self, method: str, unit: str, verb: str, *, wait: bool) -> bytes:
+        job: bytes = self._call(method, unit, "replace")
+        if wait:
+            for _, result in self.follow([job], 60, lambda: None):
+                if result != "done":
+                    raise SystemdError(
+                        f"systemd could not {verb} {unit}: {result}", f"look at: {self._systemctl('status', unit)}"
+                    )
+        return job
+
+    def _note_job(self, message: Any) -> None:
+        message.process_reply(False)
+        _number, path, _unit, result = message.body
+        self._finished[path] = result.decode()
+
+    def _process(self, seconds: float) -> None:
+        """Deal with everything that has arrived, having waited for it at most so long."""
+        deadline = time.monotonic() + seconds
+        while self._bus.process().is_empty():
+            if (left := deadline - time.monotonic()) <= 0:
+                return
+            select.select([self._bus.get_fd()], [], [], left)
+        while not self._bus.process().is_empty():
+            pass
+
+    def _call(self, method: str, *arguments: str | list[str]) -> Any:
+        try:
+            return self._bus.call_method(_NAME, _PATH, _MANAGER, method.encode(), _marshalled(arguments)).body
+        except DBusBaseError as error:
+            subject = next((argument for argument in arguments if isinstance(argument, str)), "")
+            raise self._refused(method, subject, error) from error
+
+    def _get(self, path: bytes, interface: bytes, name: bytes, kind: bytes) -> Any:
+        try:
+            value = self._bus.get_property(_NAME, path, interface, name, kind)
+        except DBusBaseError as error:
+            raise self._refused(f"reading {name.decode()}", "", error) from error
+        return value.decode() if isinstance(value, bytes) else value
+
+    def _refused(self, method: str, subject: str, error: Exception) -> SystemdError:
+        what = " ".join(part for part in ("systemd refused", method, subject) if part)
+        return SystemdError(
+            f"{what}: {_words(error)}", f"look at: {self._systemctl('status', subject) if subject else 'journalctl -b'}"
+        )
+
+    def _unreachable(self, error: Exception) -> SystemdError:
+        if self._user:
+            hint = "log in as that user, or for jobs without a login: loginctl enable-linger USER"
+        else:
+            hint = "on a machine without systemd, use --root DIR to look at what would be installed"
+        return SystemdError(f"no {'user' if self._user else 'system'} manager of systemd answers: {_words(error)}", hint)
+
+    def _systemctl(self, verb: str, unit: str) -> str:
+        return f"systemctl {'--user ' if self._user else ''}{verb} {unit}"
+
+
+def _callback(method: Callable[[Any], None]) -> Callable[..., None]:
+    """pystemd notes metadata on its callbacks, which a bound method does not take."""
+
+    def call(message: Any, error: object = None, userdata: object = None) -> None:
+        method(message)
+
+    return call
+
+
+def _marshalled(arguments: Iterable[str | list[str]]) -> list[tuple[int, bytes | None]]:
+    series: list[tuple[int, bytes | None]] = []
+    for argument in arguments:
+        if isinstance(argument, str):
+            series.append((_STRING, argument.encode()))
+        else:
+            series += [(_ARRAY, b"s"), *((_STRING, item.encode()) for item in argument), (_END, None)]
+    return series
+
+
+def _by_name(body: Any) -> dict[str, Any]:
+    pairs = body.items() if isinstance(body, dict) else ()
+    return {key.decode(): value for key, value in pairs}
+
+
+def _words(error: Exception) -> str:
+    """What pystemd's error says, without the number in front and the advice on pystemd behind."""
+    first = str(error.args[0] if error.args else error).partition("\n")[0]
+    words = first.partition("]: ")[2] or first
+    return words[2:-1] if words.startswith(("b'", 'b"')) else words

@@ -1,0 +1,54 @@
+"""systemd's own opinion of units, before they are installed."""
+
+from __future__ import annotations
+
+import subprocess
+import tempfile
+from collections.abc import Iterable
+from pathlib import Path
+from typing import IO
+
+from cncopctl.core.errors import InstallError
+
+
+class Verification:
+    """systemd-analyze at work on the units `names` in `directory`; `require` has its verdict.
+
+    It runs beside the caller, who meanwhile has files to sync.
+
+    Raises:
+        InstallError: it cannot be started.
+    """
+
+    def __init__(self, directory: Path, names: Iterable[str], *, user: bool) -> None:
+        self._directory = str(directory)
+        self._complaints: IO[str] = tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace")
+        command = ["systemd-analyze", "verify", "--man=no", "--recursive-errors=no"]
+        command += ["--user" if user else "--system", *(f"{directory}/{name}" for name in names)]
+        try:
+            self._process = subprocess.Popen(
+                command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=self._complaints
+            )
+        except OSError as error:
+            hint = "it is in Debian's package systemd"
+            raise InstallError(f"systemd-analyze cannot be started: {error.strerror}", hint) from error
+
+    def require(self) -> None:
+        """Return when systemd-analyze has nothing against the units.
+
+        Its exit status is no help: an OnCalendar= line that it ignores, or that never elapses, leaves it at 0
+        (systemd 252). What it prints about a file of ours is a fault, then.
+
+        Raises:
+            InstallError: it complained.
+        """
+        self._process.wait()
+        with self._complaints as file:
+            file.seek(0)
+            lines = [line.rstrip() for line in file if self._directory in line]
+        if lines:
+            shown = "\n".join(line.replace(f"{self._directory}/", "") for line in lines[:10])
+            raise InstallError(
+                f"systemd-analyze verify refuses what would be installed, so nothing was changed:\n{shown}",
+                "this is a fault of cncop: please report it with the lines above",
+            )

@@ -1,0 +1,159 @@
+"""Carrying out a plan, in its order."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import tempfile
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+from cncopctl.core.errors import InstallError
+from cncopctl.core.layout import Layout, Scope
+from cncopctl.core.plan import NEW_JOB, Action, Plan, Step, Wanted
+from cncopctl.core.units import REPOSITORY_PASSWORD
+from cncopctl.edges import files
+from cncopctl.edges.systemd import Systemd
+from cncopctl.edges.verification import Verification
+
+
+def make_directories(layout: Layout, wanted: Wanted, plan: Plan) -> None:
+    """Make what runs need and nobody else makes: our directories and the repository's password.
+
+    The directory that takes a job's backups is made only when the job is new: if it is missing later, its
+    disk is probably not mounted, and backups must not fill the file system below.
+
+    Raises:
+        InstallError: something cannot be made.
+    """
+    private = (layout.spool, layout.messages, layout.logs, layout.runs, layout.cache, layout.credentials)
+    try:
+        for directory in (layout.units, layout.state, layout.compiled_jobs):
+            directory.mkdir(parents=True, exist_ok=True)
+        for directory in private:
+            directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if wanted.compiled:
+            _make_repository_password(layout)
+            layout.repositories.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for step in plan.of(Action.COMPILE):
+            destination = Path(wanted.destinations.get(step.name, "/"))
+            if step.reason == NEW_JOB and destination.parent.is_dir():
+                destination.mkdir(mode=0o700, exist_ok=True)
+    except OSError as error:
+        raise _failed(error) from error
+
+
+def _make_repository_password(layout: Layout) -> None:
+    """A password of 256 bits, once. It is needed to read every backup, so an existing one is never replaced."""
+    path = layout.credentials / REPOSITORY_PASSWORD
+    if not path.exists():
+        files.write_atomically(path, secrets.token_hex(32) + "\n", 0o600)
+
+
+def verify_plan(plan: Plan, layout: Layout) -> None:
+    """Have systemd read the units that `plan` writes, in a scratch directory.
+
+    Raises:
+        InstallError: it finds fault with one.
+    """
+    units = {step.name: step.text for step in plan.of(Action.WRITE)}
+    with tempfile.TemporaryDirectory(prefix="cncop-verify-") as scratch:
+        _verification(files.Staging(Path(scratch), units).directory, units, layout).require()
+
+
+def _verification(directory: Path, units: Iterable[str], layout: Layout) -> Verification:
+    return Verification(directory, units, user=layout.scope is Scope.USER)
+
+
+def apply_plan(plan: Plan, layout: Layout, systemd: Systemd | None) -> None:
+    """Do all steps of `plan`, unless systemd finds fault with one of its units: then nothing is changed.
+
+    Raises:
+        InstallError: a unit is not valid, or a file cannot be written or removed.
+        SystemdError: the manager refuses a step.
+    """
+    try:
+        staged = _stage(plan, layout)
+        for action in Action:
+            if steps := plan.of(action):
+                _do(action, steps, layout, systemd, staged)
+    except OSError as error:
+        raise _failed(error) from error
+
+
+def _stage(plan: Plan, layout: Layout) -> Mapping[Action, files.Staging]:
+    """Write what is new beside its place and sync it, while systemd reads it too."""
+    units = {step.name: step.text for step in plan.of(Action.WRITE)}
+    compiled = {f"{step.name}.toml": step.text for step in plan.of(Action.COMPILE)}
+    staged = {Action.WRITE: files.Staging(layout.units, units)}
+    verification = _verification(staged[Action.WRITE].directory, units, layout) if units else None
+    staged[Action.COMPILE] = files.Staging(layout.compiled_jobs, compiled, 0o600)
+    for staging in staged.values():
+        staging.sync()
+    try:
+        if verification:
+            verification.require()
+    except InstallError:
+        for staging in staged.values():
+            staging.discard()
+        raise
+    return staged
+
+
+def _do(
+    action: Action,
+    steps: Sequence[Step],
+    layout: Layout,
+    systemd: Systemd | None,
+    staged: Mapping[Action, files.Staging],
+) -> None:
+    match action:
+        case Action.COMPILE | Action.WRITE:
+            staged[action].put()
+        case Action.LINK:
+            _link(steps, layout)
+        case Action.UNLINK | Action.DELETE:
+            files.remove_all(layout.units / step.name for step in steps)
+            _sync_parents(steps, layout.units)
+        case Action.FORGET:
+            files.remove_all(layout.compiled_jobs / f"{step.name}.toml" for step in steps)
+        case Action.STOP | Action.CLEAN | Action.RELOAD | Action.START:
+            if systemd:
+                _tell(systemd, action, steps)
+
+
+def _tell(systemd: Systemd, action: Action, steps: Sequence[Step]) -> None:
+    match action:
+        case Action.STOP:
+            jobs = [systemd.stop(step.name, wait=False) for step in steps]
+            systemd.wait_for(jobs)
+        case Action.CLEAN:
+            for step in steps:
+                systemd.clean_state(step.name)
+        case Action.RELOAD:
+            systemd.reload()
+        case _:
+            # Starting the target starts every timer that it wants and that is not active, in one transaction.
+            for step in steps:
+                systemd.start(step.name)
+
+
+def _link(steps: Sequence[Step], layout: Layout) -> None:
+    for parent in {(layout.units / step.name).parent for step in steps}:
+        parent.mkdir(exist_ok=True)
+    for step in steps:
+        files.link_atomically(layout.units / step.name, step.text)
+    _sync_parents(steps, layout.units)
+
+
+def _sync_parents(steps: Sequence[Step], units: Path) -> None:
+    for parent in {(units / step.name).parent for step in steps}:
+        if parent.is_dir():
+            files.sync_directory(parent)
+
+
+def _failed(error: OSError) -> InstallError:
+    hint = "try again with sudo, or with --user for jobs of your own"
+    if not isinstance(error, PermissionError) or os.geteuid() == 0:
+        hint = "mend that, then run sync-profile again: it completes what was begun"
+    return InstallError(f"{error.filename}: {error.strerror}", hint)

@@ -1,0 +1,50 @@
+"""From the profile files of an installation to a profile, or to everything that is wrong with them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import PurePosixPath
+
+from cncopctl.core.faults import Fault, ProfileError
+from cncopctl.core.host import Host
+from cncopctl.core.job import Profile
+from cncopctl.core.layout import Layout
+from cncopctl.core.profile import Document, build_profile
+from cncopctl.edges.profile_files import ProfileFile, find_profile_files, parse_profile_file
+from cncopctl.edges.share import share
+
+
+def profile_files(layout: Layout) -> list[ProfileFile]:
+    """The profile files as they are on disk.
+
+    Raises:
+        ProfileError: there is none, so that nothing says what to do.
+    """
+    files = find_profile_files(layout.profile, layout.own_jobs)
+    if not files:
+        raise ProfileError(
+            [
+                Fault(
+                    str(layout.profile),
+                    "there is no profile, nor any file in jobs.d",
+                    f"begin with: cp {share('Config', 'example.toml')} {layout.profile}",
+                )
+            ]
+        )
+    return files
+
+
+def load_profile(layout: Layout, host: Host, files: Sequence[ProfileFile]) -> Profile:
+    """The profile that `files` describe.
+
+    Raises:
+        ProfileError: with every fault of every file.
+    """
+    from cncopctl.edges.schema import ProfileSchema  # noqa: PLC0415 - a tenth of a second, not always needed
+
+    schema = ProfileSchema(share("Config", "profile.schema.json"))
+    documents = []
+    for file in files:
+        values, faults = parse_profile_file(file)
+        documents.append(Document(file.name, values, faults or schema.faults(file.name, values)))
+    return build_profile(documents, host, PurePosixPath(layout.repositories))

@@ -1,0 +1,84 @@
+"""From a profile to everything that is to be installed for it."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from cncopctl.core.compiled import VERSION
+from cncopctl.core.host import Host
+from cncopctl.core.job import Direction, Job, Profile
+from cncopctl.core.layout import Layout, Scope
+from cncopctl.core.naming import TARGET, is_timer
+from cncopctl.core.plan import Wanted
+from cncopctl.core.seal import sealed
+from cncopctl.core.units import job_units
+from cncopctl.edges.share import share
+from cncopctl.edges.templates import UnitTemplates
+
+
+def render(profile: Profile, host: Host, layout: Layout, compiled: Mapping[str, str]) -> Wanted:
+    """Units, links and compiled jobs of `profile`.
+
+    Args:
+        compiled: the compiled jobs that are installed now: a schedule that stays keeps its age.
+    """
+    templates = UnitTemplates(share("units", "templates"))
+    units = static_units(layout)
+    for job in profile.jobs.values():
+        for facts in job_units(job, host, layout):
+            units[facts.name] = sealed(templates.render(facts))
+    return Wanted(
+        units=units,
+        links=_links(units, layout),
+        compiled={
+            job.id: _compiled_text(job, host, compiled.get(job.id, "")) for job in profile.jobs.values()
+        },
+        destinations={
+            job.id: job.destination for job in profile.jobs.values() if job.direction is Direction.PULL
+        },
+    )
+
+
+def static_units(layout: Layout) -> dict[str, str]:
+    """The units that are the same everywhere, unless a package has installed them."""
+    if (layout.packaged_units / TARGET).exists():
+        return {}
+    directory = ("units", "user") if layout.scope is Scope.USER else ("units",)
+    return {TARGET: sealed(share(*directory, TARGET).read_text(encoding="utf-8"))}
+
+
+def _links(units: Mapping[str, str], layout: Layout) -> dict[str, str]:
+    """What `systemctl enable` would make of the units' [Install] sections."""
+    links = {f"{TARGET}.wants/{name}": f"../{name}" for name in units if is_timer(name)}
+    if TARGET in units:
+        boot = "default.target" if layout.scope is Scope.USER else "multi-user.target"
+        links[f"{boot}.wants/{TARGET}"] = f"../{TARGET}"
+    return links
+
+
+def _compiled_text(job: Job, host: Host, before: str) -> str:
+    import tomli_w  # noqa: PLC0415 - a sync that changes nothing compiles nothing
+
+    schedules = [schedule.key() for schedule in job.schedules if job.enabled]
+    document = {
+        "compiled": VERSION,
+        "agent": host.agents[job.type.agent()],
+        "schedules": schedules,
+        "schedule_since": _schedule_since(before, schedules, host.now),
+        "job": job.compiled(),
+    }
+    return tomli_w.dumps(document)
+
+
+def _schedule_since(before: str, schedules: list[str], now: datetime) -> datetime:
+    """When the job's present schedules were first installed: now, unless it had them already."""
+    try:
+        document: dict[str, Any] = tomllib.loads(before)
+    except tomllib.TOMLDecodeError:
+        return now
+    same = document.get("schedules") == schedules
+    since = document.get("schedule_since")
+    return since if same and isinstance(since, datetime) else now

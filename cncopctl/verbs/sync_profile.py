@@ -1,0 +1,153 @@
+"""sync-profile: make the installed units match the profile.
+
+Load the profile, render the units that it wants, have systemd verify what is new, read what is installed,
+plan, apply, and return what was done.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from cncopctl.core.errors import InstallError, LockedError, SystemdError
+from cncopctl.core.host import Host
+from cncopctl.core.layout import Layout
+from cncopctl.core.naming import PATTERN, TARGET, is_timer
+from cncopctl.core.plan import Action, Installed, Loaded, Plan, Wanted, make_plan
+from cncopctl.edges.profile_files import ProfileFile
+from cncopctl.edges.systemd import Systemd
+from cncopctl.edges.unit_dir import read_installed
+from cncopctl.verbs import last_sync
+from cncopctl.verbs.apply_plan import apply_plan, make_directories, verify_plan
+from cncopctl.verbs.installation import observe_host
+from cncopctl.verbs.load_profile import load_profile, profile_files
+
+
+@dataclass(frozen=True, slots=True)
+class Synced:
+    """What a sync found and did: the plan, what was there before, and how many jobs the profile has."""
+
+    plan: Plan
+    wanted: Wanted
+    installed: Installed
+    jobs: int
+
+
+def sync_profile(layout: Layout, systemd: Systemd | None, *, prune: bool, dry_run: bool) -> Synced:
+    """Sync, or with `dry_run` only say what a sync would do.
+
+    Args:
+        layout: the installation.
+        systemd: the manager whose units these are; None for an installation under a directory.
+        prune: whether jobs that left the profile lose their units.
+        dry_run: whether to change nothing.
+
+    Raises:
+        ProfileError: the profile is not valid; nothing was changed.
+        InstallError: units cannot be read, verified or written.
+        LockedError: another sync is at work.
+        SystemdError: the manager does not answer, or refuses.
+    """
+    host = observe_host(layout, systemd.version() if systemd else 0)
+    files = profile_files(layout)
+    with _alone(layout, dry_run=dry_run):
+        installed = _read(layout, files)
+        fingerprint = last_sync.fingerprint(layout, host, files)
+        last = last_sync.read(layout)
+        loaded = _loaded(systemd, is_first=last is None)
+        if last and last.fingerprint == fingerprint and (unchanged := last.as_wanted(installed)):
+            plan = make_plan(unchanged, installed, loaded, prune=prune)
+            if not plan:
+                return Synced(plan, unchanged, installed, len(unchanged.compiled))
+        wanted = _wanted(layout, host, files, installed)
+        plan = make_plan(wanted, installed, loaded, prune=prune)
+        _refuse_conflicts(layout, plan)
+        if dry_run:
+            verify_plan(plan, layout)
+        else:
+            make_directories(layout, wanted, plan)
+            apply_plan(plan, layout, systemd)
+            if systemd and plan.of(Action.START):
+                _check_started(wanted, systemd)
+            last_sync.write(layout, fingerprint, wanted)
+        return Synced(plan, wanted, installed, len(wanted.compiled))
+
+
+def _wanted(layout: Layout, host: Host, files: Sequence[ProfileFile], installed: Installed) -> Wanted:
+    from cncopctl.verbs.render import render  # noqa: PLC0415 - a sync that changes nothing renders nothing
+
+    return render(load_profile(layout, host, files), host, layout, installed.compiled)
+
+
+def _read(layout: Layout, files: Sequence[ProfileFile]) -> Installed:
+    """systemd counts a unit as changed when its SourcePath= is newer, so the profile files matter here too."""
+    try:
+        sources = [layout.configuration / file.name for file in files]
+        return read_installed(layout.units, layout.compiled_jobs, sources)
+    except OSError as error:
+        raise InstallError(f"{error.filename}: {error.strerror}", "is this the right user?") from error
+
+
+def _loaded(systemd: Systemd | None, *, is_first: bool) -> Loaded | None:
+    if systemd is None:
+        return None
+    units = systemd.units([PATTERN, TARGET])
+    target = units.get(TARGET)
+    is_up = target is not None and target.is_up()
+    return Loaded(
+        active={unit.name: unit.active_state for unit in units.values()},
+        from_files=frozenset(unit.name for unit in units.values() if unit.load_state == "loaded"),
+        loaded_at=systemd.units_loaded_at(),
+        resumes=is_up or is_first,
+    )
+
+
+def _check_started(wanted: Wanted, systemd: Systemd) -> None:
+    """A target becomes active whatever becomes of the timers that it only wants: look at each."""
+    units = systemd.units([PATTERN])
+    idle = [
+        name for name in wanted.units if is_timer(name) and (name not in units or not units[name].is_up())
+    ]
+    if idle:
+        raise SystemdError(
+            f"{len(idle)} of the timers did not start, first {idle[0]}", f"look at: systemctl status {idle[0]}"
+        )
+
+
+def _refuse_conflicts(layout: Layout, plan: Plan) -> None:
+    if plan.conflicts:
+        paths = ", ".join(str(layout.units / name) for name in plan.conflicts[:5])
+        raise InstallError(
+            f"{paths}: is not ours, and a job needs its name; nothing was changed",
+            "move it away, or give the job another id",
+        )
+
+
+@contextlib.contextmanager
+def _alone(layout: Layout, *, dry_run: bool) -> Iterator[None]:
+    """Keep other syncs out, by a lock that the kernel releases however we end. A dry run needs none."""
+    if dry_run:
+        yield
+        return
+    path = layout.state / "sync.lock"
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise _not_writable(path, error) from error
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    except BlockingIOError as error:
+        raise LockedError("another sync-profile is at work", "wait for it, then try again") from error
+    finally:
+        os.close(descriptor)
+
+
+def _not_writable(path: Path, error: OSError) -> InstallError:
+    hint = "try again with sudo, or with --user for jobs of your own" if os.geteuid() else "is the disk full?"
+    return InstallError(f"{path}: {error.strerror}", hint)
