@@ -25,7 +25,9 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, 
 def installation_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Give `command` --system, --user and --root, and the layout that they choose as its first argument."""
 
-    @click.option("--system", "scope", flag_value=Scope.SYSTEM.value, help="The system's jobs (root's default).")
+    @click.option(
+        "--system", "scope", flag_value=Scope.SYSTEM.value, help="The system's jobs (root's default)."
+    )
     @click.option("--user", "scope", flag_value=Scope.USER.value, help="Jobs of your own (others' default).")
     @click.option(
         "--root",

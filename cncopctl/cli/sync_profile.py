@@ -126,5 +126,9 @@ def _summary(synced: Synced, layout: Layout, *, dry_run: bool) -> str:
         return f"{jobs}, nothing to do: {layout.units} matches the profile"
     count = len(list(_lines(synced.plan)))
     if dry_run:
-        return f"{jobs}; a sync would change {count} of them" if count else f"{jobs}; a sync would reload systemd"
+        return (
+            f"{jobs}; a sync would change {count} of them"
+            if count
+            else f"{jobs}; a sync would reload systemd"
+        )
     return f"{jobs} in {layout.units}"

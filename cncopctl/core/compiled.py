@@ -21,8 +21,8 @@ class CompiledJob:
     """What a run needs to know of its job; spans are seconds.
 
     `schedule_since` is when the schedule that the timers follow was installed: an instant before it is
-    none of theirs, even where systemd, having reloaded, believes that it was missed.
-    `values` is the job as its agent gets it.
+    none of theirs, even where systemd, having reloaded, believes that it was missed. `schedules` has each
+    as it was written, with its time zone. `values` is the job as its agent gets it.
     """
 
     id: str
@@ -31,6 +31,7 @@ class CompiledJob:
     max_retries: int
     retry_interval: int
     timeout: int
+    schedules: tuple[tuple[Any, str], ...]
     schedule_since: datetime
     values: Mapping[str, Any]
 
@@ -55,6 +56,7 @@ class CompiledJob:
                 max_retries=job["max_retries"],
                 retry_interval=job["retry_interval"],
                 timeout=job["timeout"],
+                schedules=tuple((entry["text"], entry["zone"]) for entry in document["schedules"]),
                 schedule_since=document["schedule_since"],
                 values=job,
             )
@@ -67,3 +69,7 @@ class CompiledJob:
     def agent_values(self) -> dict[str, Any]:
         """The job as the agent contract hands it over."""
         return dict(self.values)
+
+    def is_pull(self) -> bool:
+        """Whether the job keeps a repository on this machine."""
+        return bool(self.values["direction"] == "PULL")

@@ -59,4 +59,6 @@ def shown(value: object, limit: int = 60) -> str:
 
 def printable(text: str) -> str:
     """`text` with everything that could drive a terminal written as an escape."""
-    return "".join(c if c.isprintable() else c.encode("unicode_escape", "surrogatepass").decode() for c in text)
+    return "".join(
+        c if c.isprintable() else c.encode("unicode_escape", "surrogatepass").decode() for c in text
+    )

@@ -95,12 +95,13 @@ class Commands:
 class TranslatedSchedule:
     """One schedule of a job, and what a timer needs to follow it."""
 
+    written: str | Mapping[str, object]
     schedule: Schedule
     translation: Translation
 
-    def key(self) -> str:
-        """What it means, so that two of the same key elapse at the same instants."""
-        return f"{self.schedule.text} in {self.schedule.zone}"
+    def compiled(self) -> dict[str, object]:
+        """What it means, in few words: two of the same elapse at the same instants."""
+        return {"text": self.written, "zone": self.schedule.zone or "UTC"}
 
 
 @dataclass(frozen=True, slots=True)

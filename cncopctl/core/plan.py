@@ -220,7 +220,9 @@ def _reload(steps: Iterable[Step], installed: Installed, loaded: Loaded) -> Iter
         yield Step(Action.RELOAD, "", "units changed")
     elif installed.changed_at is not None and installed.changed_at >= loaded.loaded_at:
         yield Step(Action.RELOAD, "", "units changed after systemd last read them")
-    elif forgotten := sorted(name for name in loaded.from_files if name not in installed.units and job_of(name)):
+    elif forgotten := sorted(
+        name for name in loaded.from_files if name not in installed.units and job_of(name)
+    ):
         yield Step(Action.RELOAD, "", f"systemd still knows {forgotten[0]}, which is gone")
 
 
@@ -268,5 +270,3 @@ def jobs_of(steps: Iterable[Step]) -> list[str]:
 
 def _unit(step: Step) -> str:
     return job_of(step.name.rpartition("/")[2])
-
-

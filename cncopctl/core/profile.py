@@ -200,14 +200,17 @@ def _schedules(
         key = "schedule" if len(written) == 1 else f"schedule {number}"
         try:
             schedule = parse(spec, zone=table.get("timezone", host.zone), seed=seed)
-            parsed.append(TranslatedSchedule(schedule, translate(schedule, now=host.now)))
+            parsed.append(TranslatedSchedule(spec, schedule, translate(schedule, now=host.now)))
         except ScheduleError as error:
             faults.append(Fault(file, error.message, error.hint, label, key))
     return tuple(parsed)
 
 
 def _job(
-    file: str, table: Mapping[str, Any], schedules: tuple[TranslatedSchedule, ...], repositories: PurePosixPath
+    file: str,
+    table: Mapping[str, Any],
+    schedules: tuple[TranslatedSchedule, ...],
+    repositories: PurePosixPath,
 ) -> Job:
     return Job(
         id=table["id"],

@@ -27,14 +27,14 @@ def parse_size(text: str) -> int:
 
 def show_span(span: timedelta) -> str:
     """`span` for people, in its two largest units: `2h 5min`, `3d`, `40s`, `0s`."""
-    rest, parts = int(span.total_seconds()), []
+    rest = int(span.total_seconds())
+    counts = []
     for unit in ("w", "d", "h", "min", "s"):
         count, rest = divmod(rest, _SECONDS[unit])
-        if count or (parts and len(parts) < 2):
-            parts.append(f"{count}{unit}" if count else "")
-        if len(parts) == 2:
-            break
-    return " ".join(part for part in parts if part) or "0s"
+        counts.append((count, unit))
+    first = next((number for number, (count, _) in enumerate(counts) if count), len(counts) - 1)
+    shown = [f"{count}{unit}" for count, unit in counts[first : first + 2] if count]
+    return " ".join(shown) or "0s"
 
 
 def show_size(size: float) -> str:

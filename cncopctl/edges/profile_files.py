@@ -66,7 +66,9 @@ def parse_profile_file(file: ProfileFile) -> tuple[Mapping[str, Any], tuple[Faul
         return {}, (Fault(file.name, what, "save the file as UTF-8"),)
     except (tomllib.TOMLDecodeError, RecursionError, ValueError) as error:
         what = "is nested too deeply" if isinstance(error, RecursionError) else f"is not TOML: {error}"
-        return {}, (Fault(file.name, what, "text stands in quotes: title = \"Web server\"; see https://toml.io"),)
+        return {}, (
+            Fault(file.name, what, 'text stands in quotes: title = "Web server"; see https://toml.io'),
+        )
 
 
 def _plain(value: Any) -> Any:
@@ -79,4 +81,3 @@ def _plain(value: Any) -> Any:
             return value.isoformat()
         case _:
             return value
-

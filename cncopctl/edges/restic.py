@@ -148,7 +148,12 @@ class Repository:
         self._raise_failed(ended)
         if not summaries:
             raise ResticError(Diagnosis("restic ended well, but named no snapshot"))
-        return summaries[-1]
+        return replace(summaries[-1], snapshot_id=self._whole_id(summaries[-1].snapshot_id))
+
+    def _whole_id(self, short_id: str) -> str:
+        """The whole id: restic 0.14 reports the first eight digits of a new snapshot's."""
+        found = [file.name for file in (self.directory / "snapshots").glob(f"{short_id}*")]
+        return found[0] if len(found) == 1 else short_id
 
     def snapshots(self, job_id: str) -> list[Snapshot]:
         """The job's snapshots, oldest first; none where there is no repository yet."""

@@ -65,9 +65,7 @@ class ProfileSchema:
 
     def _missing_keys(self, error: Any, place: Fault, path: Sequence[str | int]) -> Iterator[Fault]:
         for key in (key for key in error.validator_value if key not in error.instance):
-            yield Fault(
-                place.file, f"{key} is missing", self._remedy([*path, key]), place.job, place.key
-            )
+            yield Fault(place.file, f"{key} is missing", self._remedy([*path, key]), place.job, place.key)
 
     def _remedy(self, path: Iterable[str | int]) -> str:
         """The innermost `remedy` on the way to `path`."""

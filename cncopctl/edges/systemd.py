@@ -81,7 +81,12 @@ class Systemd:
         """The loaded units whose names match one of the glob `patterns`, by name."""
         rows = self._call("ListUnitsByPatterns", [], list(patterns)) or []
         found = (
-            LoadedUnit(name=row[0].decode(), load_state=row[2].decode(), active_state=row[3].decode(), sub_state=row[4].decode())
+            LoadedUnit(
+                name=row[0].decode(),
+                load_state=row[2].decode(),
+                active_state=row[3].decode(),
+                sub_state=row[4].decode(),
+            )
             for row in rows
         )
         return {unit.name: unit for unit in found}
@@ -113,7 +118,9 @@ class Systemd:
         except DBusBaseError as error:
             raise self._refused("GetAll", unit, error) from error
 
-    def follow(self, jobs: Iterable[bytes], tick: float, on_tick: Callable[[], None]) -> Iterator[tuple[bytes, str]]:
+    def follow(
+        self, jobs: Iterable[bytes], tick: float, on_tick: Callable[[], None]
+    ) -> Iterator[tuple[bytes, str]]:
         """Yield each of `jobs` (as `start` returned them) with its result as it ends: `done`, `failed`, ….
 
         Calls `on_tick` about every `tick` seconds meanwhile.
@@ -138,7 +145,8 @@ class Systemd:
             for _, result in self.follow([job], 60, lambda: None):
                 if result != "done":
                     raise SystemdError(
-                        f"systemd could not {verb} {unit}: {result}", f"look at: {self._systemctl('status', unit)}"
+                        f"systemd could not {verb} {unit}: {result}",
+                        f"look at: {self._systemctl('status', unit)}",
                     )
         return job
 
@@ -174,7 +182,8 @@ class Systemd:
     def _refused(self, method: str, subject: str, error: Exception) -> SystemdError:
         what = " ".join(part for part in ("systemd refused", method, subject) if part)
         return SystemdError(
-            f"{what}: {_words(error)}", f"look at: {self._systemctl('status', subject) if subject else 'journalctl -b'}"
+            f"{what}: {_words(error)}",
+            f"look at: {self._systemctl('status', subject) if subject else 'journalctl -b'}",
         )
 
     def _unreachable(self, error: Exception) -> SystemdError:
@@ -182,7 +191,9 @@ class Systemd:
             hint = "log in as that user, or for jobs without a login: loginctl enable-linger USER"
         else:
             hint = "on a machine without systemd, use --root DIR to look at what would be installed"
-        return SystemdError(f"no {'user' if self._user else 'system'} manager of systemd answers: {_words(error)}", hint)
+        return SystemdError(
+            f"no {'user' if self._user else 'system'} manager of systemd answers: {_words(error)}", hint
+        )
 
     def _systemctl(self, verb: str, unit: str) -> str:
         return f"systemctl {'--user ' if self._user else ''}{verb} {unit}"

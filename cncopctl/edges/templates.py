@@ -24,7 +24,7 @@ class UnitTemplates:
 
     @cached_property
     def _environment(self) -> jinja2.Environment:
-        import jinja2  # noqa: PLC0415 - a sync that changes nothing renders nothing
+        import jinja2  # a sync that changes nothing renders nothing
 
         return jinja2.Environment(
             loader=jinja2.FileSystemLoader(self._directory),

@@ -22,7 +22,7 @@ class Verification:
 
     def __init__(self, directory: Path, names: Iterable[str], *, user: bool) -> None:
         self._directory = str(directory)
-        self._complaints: IO[str] = tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace")
+        self._complaints: IO[str] = tempfile.TemporaryFile("w+", errors="replace")  # noqa: SIM115 - closed in require
         command = ["systemd-analyze", "verify", "--man=no", "--recursive-errors=no"]
         command += ["--user" if user else "--system", *(f"{directory}/{name}" for name in names)]
         try:

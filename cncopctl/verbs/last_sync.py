@@ -57,7 +57,11 @@ def fingerprint(layout: Layout, host: Host, files: Sequence[ProfileFile]) -> str
 
 def _own_files() -> list[tuple[str, int, int]]:
     """Size and age of the templates and of our own modules: a new version renders anew."""
-    roots = (share("units"), share("Config"), share("cncopctl") if share("cncopctl").is_dir() else share().parent)
+    roots = (
+        share("units"),
+        share("Config"),
+        share("cncopctl") if share("cncopctl").is_dir() else share().parent,
+    )
     return sorted(
         (str(path), status.st_size, status.st_mtime_ns)
         for root in roots
@@ -91,4 +95,3 @@ def write(layout: Layout, made_from: str, wanted: Wanted) -> None:
 
 def _digests(texts: Mapping[str, str]) -> dict[str, str]:
     return {name: sha256(text.encode("utf-8", "surrogateescape")).hexdigest() for name, text in texts.items()}
-

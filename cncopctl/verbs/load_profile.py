@@ -40,7 +40,7 @@ def load_profile(layout: Layout, host: Host, files: Sequence[ProfileFile]) -> Pr
     Raises:
         ProfileError: with every fault of every file.
     """
-    from cncopctl.edges.schema import ProfileSchema  # noqa: PLC0415 - a tenth of a second, not always needed
+    from cncopctl.edges.schema import ProfileSchema  # a tenth of a second, not always needed
 
     schema = ProfileSchema(share("Config", "profile.schema.json"))
     documents = []

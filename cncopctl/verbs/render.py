@@ -60,9 +60,9 @@ def _links(units: Mapping[str, str], layout: Layout) -> dict[str, str]:
 
 
 def _compiled_text(job: Job, host: Host, before: str) -> str:
-    import tomli_w  # noqa: PLC0415 - a sync that changes nothing compiles nothing
+    import tomli_w  # a sync that changes nothing compiles nothing
 
-    schedules = [schedule.key() for schedule in job.schedules if job.enabled]
+    schedules = [schedule.compiled() for schedule in job.schedules if job.enabled]
     document = {
         "compiled": VERSION,
         "agent": host.agents[job.type.agent()],
@@ -73,7 +73,7 @@ def _compiled_text(job: Job, host: Host, before: str) -> str:
     return tomli_w.dumps(document)
 
 
-def _schedule_since(before: str, schedules: list[str], now: datetime) -> datetime:
+def _schedule_since(before: str, schedules: list[dict[str, object]], now: datetime) -> datetime:
     """When the job's present schedules were first installed: now, unless it had them already."""
     try:
         document: dict[str, Any] = tomllib.loads(before)

@@ -78,7 +78,7 @@ def sync_profile(layout: Layout, systemd: Systemd | None, *, prune: bool, dry_ru
 
 
 def _wanted(layout: Layout, host: Host, files: Sequence[ProfileFile], installed: Installed) -> Wanted:
-    from cncopctl.verbs.render import render  # noqa: PLC0415 - a sync that changes nothing renders nothing
+    from cncopctl.verbs.render import render  # a sync that changes nothing renders nothing
 
     return render(load_profile(layout, host, files), host, layout, installed.compiled)
 
@@ -114,7 +114,8 @@ def _check_started(wanted: Wanted, systemd: Systemd) -> None:
     ]
     if idle:
         raise SystemdError(
-            f"{len(idle)} of the timers did not start, first {idle[0]}", f"look at: systemctl status {idle[0]}"
+            f"{len(idle)} of the timers did not start, first {idle[0]}",
+            f"look at: systemctl status {idle[0]}",
         )
 
 

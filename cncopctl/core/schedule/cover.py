@@ -207,8 +207,16 @@ def trimmed(chosen: list[Candidate]) -> list[Candidate]:
         others = covered_by([other for other in kept if other is not box])
         place_of = kept.index(box)
         left = needed_days(box, others)
-        kept[place_of : place_of + 1] = [box._replace(days=left)] if left else []
+        kept[place_of : place_of + 1] = [limited(box, left)] if left else []
     return kept
+
+
+def limited(box: Candidate, days: int) -> Candidate:
+    """Return the box with some of its days only."""
+    if days == box.days:
+        return box
+    within = cells(ALL_WEEKDAYS, days)
+    return box._replace(days=days, cells={length: mask & within for length, mask in box.cells.items()})
 
 
 def needed_days(box: Candidate, others: dict[int, int]) -> int:

@@ -105,7 +105,7 @@ def refuse_too_many(lines: int, seconds: int) -> None:
     if lines > MOST_LINES:
         raise ScheduleError(
             f"an interval of {spoken(seconds)} would take more than {MOST_LINES} calendar lines",
-            f"write {' or '.join(spoken(near) for near in neighbours(seconds))}, which fit the hour, day or week",
+            f"write {' or '.join(map(spoken, neighbours(seconds)))}, which fit the hour or the day",
             field="interval",
         )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -70,13 +70,14 @@ class Window:
     now: datetime
     start: datetime
     end: datetime
+    horizon: timedelta
 
 
 def window(now: datetime, horizon: timedelta) -> Window:
     """Return the window from the month of `now` to the end of the month of the horizon."""
     now = now.astimezone(UTC)
     end = first_of_month(first_of_month(now + horizon) + timedelta(days=31))
-    return Window(now, first_of_month(now), end)
+    return Window(now, first_of_month(now), end, horizon)
 
 
 def first_of_month(time: datetime) -> datetime:
@@ -162,7 +163,7 @@ def translate_interval(schedule: Schedule, rule: Interval, ahead: Window) -> Tra
     horizon_end = None
     if boxes is None:
         if schedule.start is not None and schedule.start > ahead.now:
-            ahead = Window(ahead.now, schedule.start, window(schedule.start, ahead.end - ahead.now).end)
+            ahead = replace(window(schedule.start, ahead.horizon), now=ahead.now)
         horizon_end = ahead.end
         boxes = boxes_until(rule.every, rule.anchor, ahead.start, ahead.end)
     if schedule.start is not None or schedule.end is not None:

@@ -1,0 +1,68 @@
+"""How a run ends."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import Any
+
+from cncopctl.core.spans import show_span
+
+# sysexits.h: a temporary failure; the user is invited to try again.
+EX_TEMPFAIL = 75
+
+
+class Outcome(StrEnum):
+    """OK, ERROR and RE-RUN are what agents end with; a run can also have been SKIPPED or ABORTED."""
+
+    OK = "OK"
+    ERROR = "ERROR"
+    RERUN = "RE-RUN"
+    SKIPPED = "SKIPPED"
+    ABORTED = "ABORTED"
+
+    @classmethod
+    def of_agent(cls, status: int) -> Outcome:
+        """The outcome that an agent's exit status means (agents/README.md)."""
+        return {0: cls.OK, EX_TEMPFAIL: cls.RERUN}.get(status, cls.ERROR)
+
+    def is_failure(self) -> bool:
+        """Whether somebody has to be told: a run that was only skipped is no failure of the job."""
+        return self not in (Outcome.OK, Outcome.SKIPPED)
+
+
+def ended_by_systemd(service: Mapping[str, str], timeout: int) -> tuple[Outcome, str]:
+    """How a run ended whose dispatcher could not say so itself, and in which words.
+
+    Args:
+        service: `SERVICE_RESULT`, `EXIT_CODE` and `EXIT_STATUS` as ExecStopPost= gets them (systemd.exec(5)).
+        timeout: the job's time limit in seconds.
+    """
+    from datetime import timedelta  # only unusual ends need it
+
+    match service.get("SERVICE_RESULT", ""):
+        case "timeout":
+            return Outcome.ERROR, f"took longer than its timeout of {show_span(timedelta(seconds=timeout))}"
+        case "oom-kill":
+            return Outcome.ERROR, "ran out of memory and was killed by the kernel"
+        case "exec-condition":
+            return Outcome.SKIPPED, "its condition did not hold"
+        case "signal" | "core-dump":
+            return Outcome.ABORTED, f"was killed by signal {service.get('EXIT_STATUS', '?')}"
+        case "success":
+            return Outcome.ABORTED, "was stopped before it began"
+        case result:
+            return Outcome.ERROR, f"systemd ended it: {result} (status {service.get('EXIT_STATUS', '?')})"
+
+
+def retry_wait(interval: int, attempt: int, chance: float) -> float:
+    """Seconds to wait after attempt number `attempt` (from 1): doubling, at most an hour, spread by a fifth.
+
+    `chance` is a random number from 0 to 1; the spread keeps jobs that failed together apart.
+    """
+    return min(interval * 2.0 ** (attempt - 1), 3600.0) * (0.8 + 0.4 * chance)
+
+
+def counts(result: Mapping[str, Any]) -> tuple[int, int]:
+    """Files and bytes that an agent's result tells, 0 where it tells none."""
+    return int(result.get("files") or 0), int(result.get("bytes") or 0)

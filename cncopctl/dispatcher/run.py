@@ -1,0 +1,114 @@
+"""The run itself: take the lock, run the agent, run it again while that may help, note how it ended."""
+
+from __future__ import annotations
+
+import signal
+import time
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+from cncopctl.core.compiled import CompiledJob
+from cncopctl.core.layout import Layout
+from cncopctl.core.outcome import Outcome, counts, retry_wait
+from cncopctl.core.run import Run
+from cncopctl.dispatcher.agent import AgentProcess, Stopped
+from cncopctl.dispatcher.gate import skip
+from cncopctl.dispatcher.this_run import run_id
+from cncopctl.edges.lock import JobLock
+from cncopctl.edges.notify import notify_status
+from cncopctl.edges.run_files import RunFiles
+from cncopctl.edges.run_log import RunLog
+
+
+def run(layout: Layout, job: CompiledJob) -> int:
+    """Run the job and return 0 only if it ended OK; the close makes history of what is noted here."""
+    signal.signal(signal.SIGTERM, _stop)
+    now = datetime.now(UTC)
+    with JobLock(layout.locks, job.id) as lock:
+        if not lock.take(run_id(), now):
+            skip(layout, job, f"another run of this job is under way: {lock.holder()}", now)
+            return 0
+        log = RunLog(layout.logs, now)
+        begun = Run(id=run_id(), job=job.id, title=job.title, started=now, log=str(log.path))
+        try:
+            ended = _attempts(layout, job, begun, log, lock.descriptor)
+        finally:
+            log.close()
+        return 0 if ended.outcome is Outcome.OK else 1
+
+
+def _stop(_signal: int, _frame: object) -> None:
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    raise Stopped
+
+
+def _attempts(layout: Layout, job: CompiledJob, begun: Run, log: RunLog, lock: int) -> Run:
+    files = RunFiles(layout.runs, begun.id)
+    run = begun
+    log.line(f"run {run.id} of {job.id} ({job.title}) begins")
+    try:
+        for attempt in range(1, job.max_retries + 2):
+            run = replace(run, attempts=attempt)
+            files.write_run(run.document())
+            run = _attempt(layout, job, run, log, lock)
+            if run.outcome is not Outcome.RERUN or attempt > job.max_retries:
+                break
+            _wait(job, run, log)
+    except Stopped:
+        run = replace(run, outcome=Outcome.ABORTED, phrase="was stopped before it was done", hint="")
+    except OSError as error:
+        run = replace(run, outcome=Outcome.ERROR, phrase=f"{error.filename or job.agent}: {error.strerror}")
+    run = replace(run, ended=datetime.now(UTC))
+    log.line(f"{run.outcome}: {run.phrase}")
+    files.write_run(run.document())
+    return run
+
+
+def _attempt(layout: Layout, job: CompiledJob, run: Run, log: RunLog, lock: int) -> Run:
+    files = RunFiles(layout.runs, run.id)
+    files.forget_result()
+    request = {
+        "contract": 1,
+        "action": "backup",
+        "run_id": run.id,
+        "attempt": run.attempts,
+        "dry_run": False,
+        "cache_directory": str(layout.cache),
+        "job": job.agent_values(),
+    }
+    agent = AgentProcess(Path(job.agent), request, files, log, lock)
+    outcome = Outcome.of_agent(agent.wait())
+    result = files.read_result()
+    number_of_files, size = counts(result)
+    return replace(
+        run,
+        outcome=outcome,
+        phrase=_text(result, "phrase") or _without_result(agent.status),
+        hint=_text(result, "hint"),
+        snapshot=_text(result, "snapshot"),
+        files=number_of_files,
+        bytes=size,
+        warnings=tuple(str(warning)[:1000] for warning in result.get("warnings") or ())[:100],
+    )
+
+
+def _text(result: dict[str, object], key: str) -> str:
+    value = result.get(key)
+    return value[:2000] if isinstance(value, str) else ""
+
+
+def _without_result(status: int) -> str:
+    if status < 0:
+        return f"the agent was killed by {signal.Signals(-status).name} and left no result"
+    return f"the agent ended with status {status} and left no result: its log has more"
+
+
+def _wait(job: CompiledJob, run: Run, log: RunLog) -> None:
+    import random  # few runs need it
+
+    seconds = retry_wait(job.retry_interval, run.attempts, random.random())  # noqa: S311 - no secret
+    text = f"{run.phrase}; retry {run.attempts} of {job.max_retries} in {seconds:.0f} s"
+    log.line(f"RE-RUN: {text}")
+    notify_status(f"RE-RUN: {text}")
+    time.sleep(seconds)

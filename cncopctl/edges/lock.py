@@ -1,0 +1,50 @@
+"""One instance for each job, by flock(2)."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+from datetime import datetime
+from pathlib import Path
+from typing import Self
+
+
+class JobLock:
+    """The lock of one job; `take` tries, `holder` says who has it.
+
+    Its descriptor is handed on to the agent and everything that it starts, so that the lock is held as long
+    as anything of the run lives. The file is never removed: whoever had it open would hold a lock that
+    nobody else sees.
+    """
+
+    def __init__(self, directory: Path, job_id: str) -> None:
+        directory.mkdir(mode=0o755, parents=True, exist_ok=True)
+        self._path = directory / f"{job_id}.lock"
+        self.descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        os.close(self.descriptor)
+
+    def take(self, run_id: str = "", now: datetime | None = None) -> bool:
+        """Whether the lock is ours now; noted in it is who we are, for `holder`."""
+        try:
+            fcntl.flock(self.descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        if run_id and now:
+            note = {"pid": os.getpid(), "run": run_id, "since": now.isoformat(timespec="seconds")}
+            os.ftruncate(self.descriptor, 0)
+            os.pwrite(self.descriptor, json.dumps(note).encode(), 0)
+        return True
+
+    def holder(self) -> str:
+        """Who noted down last that the lock is theirs, and since when, in words."""
+        try:
+            note = json.loads(os.pread(self.descriptor, 4096, 0))
+            return f"run {note['run']} (process {note['pid']}) since {note['since']}"
+        except (ValueError, KeyError, TypeError):
+            return f"a process that has {self._path} open"

@@ -1,0 +1,63 @@
+"""What a run leaves behind while it lasts: one directory, from which its end can be told even after a kill."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from pathlib import Path
+from typing import Any
+
+# An agent's result is read by root: one that is larger than this was not written for reading.
+_MOST_BYTES = 1024 * 1024
+
+
+class RunFiles:
+    """The directory of one run: `run.json` is ours, `result.json` the agent's, `progress.json` for watchers."""
+
+    def __init__(self, runs: Path, run_id: str) -> None:
+        self._directory = runs / run_id
+        self.result = self._directory / "result.json"
+
+    def write_run(self, document: dict[str, Any]) -> None:
+        """Note what is known of the run."""
+        self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._replace("run.json", document)
+
+    def write_progress(self, document: dict[str, Any]) -> None:
+        """Note how far it has come."""
+        self._replace("progress.json", document)
+
+    def read_run(self) -> dict[str, Any]:
+        """What was noted of the run; {} where nothing was."""
+        return self._read("run.json")
+
+    def read_progress(self) -> dict[str, Any]:
+        """How far it had come when that was noted last; {} where it was not."""
+        return self._read("progress.json")
+
+    def read_result(self) -> dict[str, Any]:
+        """The agent's result; {} where it left none that can be read."""
+        return self._read("result.json")
+
+    def forget_result(self) -> None:
+        """Remove the result of an earlier attempt."""
+        self.result.unlink(missing_ok=True)
+
+    def remove(self) -> None:
+        """The run is closed: nothing of it is needed here any more."""
+        shutil.rmtree(self._directory, ignore_errors=True)
+
+    def _replace(self, name: str, document: dict[str, Any]) -> None:
+        aside = self._directory / f".{name}"
+        aside.write_text(json.dumps(document), encoding="utf-8")
+        aside.rename(self._directory / name)
+
+    def _read(self, name: str) -> dict[str, Any]:
+        try:
+            descriptor = os.open(self._directory / name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+            with os.fdopen(descriptor, "rb") as file:
+                document = json.loads(file.read(_MOST_BYTES))
+        except (OSError, ValueError, RecursionError):
+            return {}
+        return document if isinstance(document, dict) else {}
