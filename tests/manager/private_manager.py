@@ -154,16 +154,17 @@ class Readiness:
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self._socket.bind(str(self.path))
 
-    def wait(self, process: "subprocess.Popen[bytes]") -> bool:
-        """Whether the process said that it is ready, rather than ended or stayed silent."""
+    def wait(self, process: "subprocess.Popen[bytes]", timeout: float = START_TIMEOUT) -> dict[str, str]:
+        """All that the process said until it was ready; empty if it ended before that, or took too long."""
         said, ended = self._socket.fileno(), os.pidfd_open(process.pid)
+        news: dict[str, str] = {}
         try:
-            while readable := select.select([said, ended], [], [], START_TIMEOUT)[0]:
-                if said not in readable:
-                    return False
-                if "READY=1" in self._socket.recv(4096).decode().splitlines():
-                    return True
-            return False
+            while said in select.select([said, ended], [], [], timeout)[0]:
+                lines = self._socket.recv(4096).decode().splitlines()
+                news |= dict(line.split("=", 1) for line in lines if "=" in line)
+                if news.get("READY") == "1":
+                    return news
+            return {}
         finally:
             os.close(ended)
 
@@ -332,15 +333,20 @@ def private_manager() -> Iterator[PrivateManager]:
         manager.stop()
 
 
-def delegated(argv: list[str]) -> list[str] | None:
-    """The command that starts this program over in a delegated control group, or None if not needed."""
+def start_over_delegated(program: list[str]) -> None:
+    """Become the Python program, in a control group that PID 1 leaves to us; or return if all are ours.
+
+    Raises:
+        StartError: nobody can give us one.
+    """
     if not Path("/run/systemd/system").exists():
         if os.geteuid() != 0:
             raise StartError("PID 1 is not systemd: only root can start a manager here; use sudo")
-        return None
+        return
     whose = [] if os.geteuid() == 0 else ["--user"]
-    scope = ["systemd-run", *whose, "--quiet", "--collect", "--scope", "--property=Delegate=yes"]
-    return [*scope, sys.executable, __file__, "--delegated", *argv]
+    scope = ["systemd-run", *whose, "--quiet", "--collect", "--scope", "--property=Delegate=yes", "--"]
+    argv = [*scope, sys.executable, *program]
+    os.execvp(argv[0], argv)  # noqa: S606 (a list of arguments, in place of this process)
 
 
 def serve() -> int:
@@ -376,8 +382,8 @@ def main() -> int:
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, raise_exit)
     try:
-        if not arguments.delegated and (again := delegated(sys.argv[1:])):
-            os.execvp(again[0], again)  # noqa: S606 (a list of arguments, in place of this process)
+        if not arguments.delegated:
+            start_over_delegated([__file__, "--delegated", *sys.argv[1:]])
         return serve() if arguments.serve else run(arguments.command)
     except StartError as error:
         print(f"private_manager: {error}", file=sys.stderr)

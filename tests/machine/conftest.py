@@ -1,0 +1,30 @@
+"""Fixtures: machines of both Debian releases, each booted once for a file of tests."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from .image import RELEASES
+from .machine import Machine
+from .project import build_wheel, install_project
+
+
+@pytest.fixture(scope="session")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The project's wheel, built from this source tree."""
+    return build_wheel(tmp_path_factory.mktemp("wheel"))
+
+
+@pytest.fixture(scope="module", params=RELEASES)
+def machine(request: pytest.FixtureRequest) -> Iterator[Machine]:
+    """A machine with what the project depends on, but without the project."""
+    with Machine.boot(request.param) as booted:
+        yield booted
+
+
+@pytest.fixture(scope="module")
+def device(machine: Machine, wheel: Path) -> Machine:
+    """The machine, with the project installed."""
+    install_project(machine, wheel)
+    return machine
