@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from cncopctl.core.schedule.boxes import (
@@ -53,10 +54,11 @@ class Candidate(NamedTuple):
     from_end: bool
     cells: dict[int, int]
 
-    def cost(self) -> tuple[bool, int, int]:
-        """Return how a person would rank it against others that do as much: the less the better."""
-        years_needed = len(self.group) == 1 and self.group[0] < 30
-        return (years_needed, len(segments(self.days)), self.from_end)
+
+def cost(box: Candidate) -> tuple[bool, int, bool]:
+    """Return how a person would rank a box among those that do as much: the less the better."""
+    years_needed = len(box.group) == 1 and box.group[0] < 30
+    return (years_needed, len(segments(box.days)), box.from_end)
 
 
 def cover(rule: DayRule, months: int, years: int, backward: bool) -> tuple[Days, ...]:
@@ -66,7 +68,9 @@ def cover(rule: DayRule, months: int, years: int, backward: bool) -> tuple[Days,
     candidates = list(candidates_of(tables, backward))
     chosen: list[Candidate] = []
     while any(open_cells.values()):
-        best = max(candidates, key=lambda box: (gain(box, open_cells), *(-part for part in box.cost())))
+        gains = [gain(box, open_cells) for box in candidates]
+        most = max(gains)
+        best = min((box for box, cells in zip(candidates, gains, strict=True) if cells == most), key=cost)
         chosen.append(best)
         for length in best.group:
             open_cells[length] &= ~best.cells[length]
@@ -119,6 +123,7 @@ def by_weekday(rule: DayRule, day: int, length: int) -> int:
     return found | rule.last if day > length - 7 else found
 
 
+@lru_cache(maxsize=8192)
 def cells(weekdays: int, days: int) -> int:
     """Return the cells of a box in one table: bit 7 * day + weekday."""
     return sum(weekdays << 7 * day for day in values_of(days))
@@ -135,30 +140,38 @@ def candidates_of(tables: dict[int, Table], backward: bool) -> Iterator[Candidat
     if len(tables) < 4:  # a February of one length needs no years of its own
         groups += [tuple(tables)] if tuple(tables) not in groups else []
     for weekdays in weekday_sets(tables):
+        days = {length: days_with(weekdays, rows) for length, rows in tables.items()}
         for group in groups:
-            yield from largest(weekdays, group, tables, backward)
+            yield from forward(weekdays, group, days)
+            if backward:
+                yield from from_end(weekdays, group, days)
 
 
-def largest(
-    weekdays: int, group: tuple[int, ...], tables: dict[int, Table], backward: bool
-) -> Iterator[Candidate]:
-    """Yield the largest boxes of one set of weekdays in months of some lengths, counted either way."""
-    days = ALL_DAYS
+def days_with(weekdays: int, rows: Table) -> int:
+    """Return the days on which all of some weekdays are meant."""
+    days = 0
+    for day, row in enumerate(rows):
+        if row & weekdays == weekdays:
+            days |= 1 << day
+    return days & ~1
+
+
+def forward(weekdays: int, group: tuple[int, ...], days: dict[int, int]) -> Iterator[Candidate]:
+    """Yield the largest box of some weekdays that months of all these lengths have; days beyond are free."""
+    common = ALL_DAYS
     for length in group:
-        days &= sum(
-            1 << day for day in range(1, 32) if day > length or tables[length][day] & weekdays == weekdays
-        )
-    if days:
-        inside = {length: cells(weekdays, days & (1 << length + 1) - 1) for length in group}
-        yield Candidate(weekdays, days, group, False, inside)
-    if not backward:
-        return
-    last = sum(
-        1 << back
-        for back in range(1, FARTHEST + 1)
-        if all(tables[length][length + 1 - back] & weekdays == weekdays for length in group)
-    )
-    for part in sayable(last):
+        common &= days[length] | -(1 << length + 1)
+    if common:
+        inside = {length: cells(weekdays, common & (1 << length + 1) - 1) for length in group}
+        yield Candidate(weekdays, common, group, False, inside)
+
+
+def from_end(weekdays: int, group: tuple[int, ...], days: dict[int, int]) -> Iterator[Candidate]:
+    """Yield the largest boxes that months of all these lengths have, counted from their end."""
+    common = (1 << FARTHEST + 1) - 2
+    for length in group:
+        common &= turned(days[length], length)
+    for part in sayable(common):
         inside = {length: cells(weekdays, turned(part, length)) for length in group}
         yield Candidate(weekdays, part, group, True, inside)
 
@@ -173,9 +186,10 @@ def sayable(last: int) -> list[int]:
     return [sum(1 << value for value in range(low, high + 1, step)) for low, high, step in elements]
 
 
-def turned(last: int, length: int) -> int:
-    """Return the same days counted from the month's beginning."""
-    return sum(1 << length + 1 - back for back in values_of(last))
+@lru_cache(maxsize=8192)
+def turned(days: int, length: int) -> int:
+    """Return days of a month counted from its other end."""
+    return sum(1 << length + 1 - day for day in values_of(days))
 
 
 def weekday_sets(tables: dict[int, Table]) -> set[int]:
