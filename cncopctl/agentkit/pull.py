@@ -259,7 +259,7 @@ def _wanted_snapshot(taken: list[Snapshot], wanted: Restore, request: Request) -
 
 
 def _refuse_missing_paths(repository: Repository, snapshot: Snapshot, wanted: Restore) -> None:
-    missing = [path for path in wanted.paths if not repository.has(snapshot.id, path)]
+    missing = repository.missing(snapshot.id, wanted.paths) if wanted.paths else []
     if missing:
         raise AgentError(
             f"the snapshot {snapshot.short_id} has no {', '.join(missing)}",

@@ -162,17 +162,16 @@ class Repository:
         text = self._output("snapshots", "--json", "--no-lock", "--tag", job_tag(job_id))
         return parse_snapshots(text)
 
-    def has(self, snapshot_id: str, path: str) -> bool:
-        """Whether `path`, from the root of the backup, is in the snapshot."""
-        listed = reports.as_listed(path)
-        found: list[bool] = []
+    def missing(self, snapshot_id: str, paths: Iterable[str]) -> list[str]:
+        """Those of `paths`, from the root of the backup, that are not in the snapshot."""
+        lost = {reports.as_listed(path): path for path in paths}
 
         def read(message: dict[str, Any]) -> None:
-            found.append(message.get("path") == listed)
+            lost.pop(message.get("path", ""), None)
 
-        pattern = "/" + path.strip("/")
-        self._raise_failed(self._start(["ls", "--json", "--no-lock", snapshot_id, pattern], on_message=read))
-        return any(found)
+        asked = ["/" + path.strip("/") for path in lost.values()]
+        self._raise_failed(self._start(["ls", "--json", "--no-lock", snapshot_id, *asked], on_message=read))
+        return list(lost.values())
 
     def restore(self, snapshot_id: str, to: Path, *, paths: Iterable[str], on_message: OnMessage) -> None:
         """Write the snapshot, or only `paths` of it, into `to`; overwrites, never deletes."""

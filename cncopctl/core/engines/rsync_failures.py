@@ -26,14 +26,14 @@ TABLE: tuple[Symptom, ...] = (
         _ACCEPT_KEY,
     ),
     Symptom(
-        r"Permission denied \((?P<methods>[a-z,-]+)\)|Too many authentication failures",
-        "{where} refuses the login",
-        "give the job a private key that {where} accepts: cncopctl credential set NAME < KEY",
-    ),
-    Symptom(
         r"Load key .*: (?P<why>bad permissions|invalid format|error in libcrypto.*|incorrect passphrase.*)",
         "the private key cannot be used: {why}",
         "store a private key without a passphrase: cncopctl credential set NAME < KEY",
+    ),
+    Symptom(
+        r"Permission denied \((?P<methods>[a-z,-]+)\)|Too many authentication failures",
+        "{where} refuses the login",
+        "give the job a private key that {where} accepts: cncopctl credential set NAME < KEY",
     ),
     Symptom(
         r"@ERROR: max connections",
@@ -137,11 +137,11 @@ TABLE: tuple[Symptom, ...] = (
     ),
     Symptom(
         r"(?:connection unexpectedly closed|Connection reset by peer|Connection closed by|Broken pipe|"
-        r"kex_exchange_identification|error in rsync protocol data stream|failed to connect to)",
+        r"kex_exchange_identification|error in rsync protocol data stream|did not see server greeting)",
         "the connection to {where} broke off",
         "",
         transient=True,
-        statuses=(10, 12, 30, 35, 255),
+        statuses=(5, 10, 12, 30, 35, 255),
     ),
 )
 

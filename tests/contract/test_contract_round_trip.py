@@ -1,0 +1,120 @@
+"""What is backed up comes back: every byte, name, mode, time and link."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from conftest import DAEMON_PASSWORD, Asker, ssh_url
+from contract_servers import Server, SshServer
+from contract_trees import contents, described
+
+
+def test_a_local_tree_comes_back_as_it_was(asker: Asker, odd_tree: Path, tmp_path: Path) -> None:
+    asker.backup(job={"source": str(odd_tree)})
+    assert described(asker.mirror) == described(odd_tree)
+    restored = asker.restore(tmp_path / "restored")
+    assert restored.status == 0, restored
+    assert described(tmp_path / "restored") == described(odd_tree)
+
+
+def test_a_tree_comes_back_over_ssh(
+    ssh_asker: Asker, sshd: SshServer, odd_tree: Path, tmp_path: Path
+) -> None:
+    ssh_asker.backup(job={"source": ssh_url(sshd, odd_tree)})
+    assert ssh_asker.restore(tmp_path / "restored").status == 0
+    assert described(tmp_path / "restored") == described(odd_tree)
+
+
+def test_a_tree_comes_back_from_a_daemon(
+    asker: Asker, rsyncd: Server, odd_tree: Path, tmp_path: Path
+) -> None:
+    asker.give("module", DAEMON_PASSWORD + "\n")
+    source = f"rsync://backup@127.0.0.1:{rsyncd.port}/locked"
+    asker.backup(job={"source": source, "credential": "module"})
+    assert asker.restore(tmp_path / "restored").status == 0
+    assert described(tmp_path / "restored") == described(odd_tree)
+
+
+def test_a_sparse_file_takes_no_room_in_the_mirror(asker: Asker, odd_tree: Path) -> None:
+    asker.backup(job={"source": str(odd_tree)})
+    assert (asker.mirror / "sparse").stat().st_blocks * 512 < 1 << 20
+
+
+@pytest.mark.parametrize("suffix", ["", "/."])
+def test_a_source_is_what_is_in_it_however_it_is_written(asker: Asker, small_tree: Path, suffix: str) -> None:
+    asker.backup(job={"source": f"{small_tree}{suffix}"})
+    assert contents(asker.mirror) == contents(small_tree)
+
+
+@pytest.mark.parametrize("name", ["[f]ile*", "-e sh"])
+def test_a_single_file_is_a_source_too(asker: Asker, tmp_path: Path, name: str) -> None:
+    for other in ("other", "file", name):
+        (tmp_path / "single").mkdir(exist_ok=True)
+        (tmp_path / "single" / other).write_text(other)
+    asker.backup(job={"source": str(tmp_path / "single" / name)})
+    assert asker.restore(tmp_path / "restored").status == 0
+    assert contents(tmp_path / "restored") == {name: name.encode()}
+
+
+def test_a_single_file_comes_over_ssh(ssh_asker: Asker, sshd: SshServer, small_tree: Path) -> None:
+    ssh_asker.backup(job={"source": ssh_url(sshd, small_tree / "etc/passwd")})
+    assert contents(ssh_asker.mirror) == {"passwd": b"root\n"}
+
+
+@pytest.mark.parametrize("name", ["a*", "$(touch pwned) quo'te\""])
+def test_an_odd_directory_over_ssh_is_that_directory_alone(
+    ssh_asker: Asker, sshd: SshServer, tmp_path: Path, name: str
+) -> None:
+    for directory in (name, "ab", "a"):
+        (tmp_path / "odd" / directory).mkdir(parents=True)
+        (tmp_path / "odd" / directory / directory).write_text("")
+    ssh_asker.backup(job={"source": ssh_url(sshd, tmp_path / "odd" / name)})
+    assert list(contents(ssh_asker.mirror)) == [name]
+
+
+def test_a_backup_of_a_tree_that_holds_its_destination_leaves_the_destination_out(
+    asker: Asker, tmp_path: Path
+) -> None:
+    (tmp_path / "a file").write_text("x")
+    asker.backup(job={"source": str(tmp_path)})
+    assert (asker.mirror / "a file").exists()
+    assert not (asker.mirror / "destination").exists()
+
+
+def test_deleted_and_excluded_files_leave_the_mirror_and_stay_in_the_history(
+    asker: Asker, small_tree: Path, tmp_path: Path
+) -> None:
+    first = asker.backup(job={"source": str(small_tree)})
+    (small_tree / "readme").unlink()
+    second = asker.backup(job={"source": str(small_tree), "exclude": ["/etc/ssh", "!"]})
+    assert contents(asker.mirror) == {"etc/passwd": b"root\n"}
+    assert "deleted" in second.phrase
+    assert asker.restore(tmp_path / "old", snapshot=first.result["snapshot"]).status == 0
+    assert sorted(contents(tmp_path / "old")) == ["etc/passwd", "etc/ssh/config", "readme"]
+
+
+def test_a_second_backup_copies_nothing(asker: Asker, odd_tree: Path) -> None:
+    asker.backup(job={"source": str(odd_tree)})
+    second = asker.backup(job={"source": str(odd_tree)})
+    assert (second.result["files_changed"], second.result["bytes_transferred"]) == (0, 0)
+    assert len(asker.snapshots()) == 2
+
+
+def test_a_result_counts_what_was_done(asker: Asker, small_tree: Path) -> None:
+    outcome = asker.backup(job={"source": str(small_tree)})
+    expected = {"files": 3, "bytes": 18, "files_changed": 3, "bytes_transferred": 18, "warnings": []}
+    assert {key: outcome.result[key] for key in expected} == expected
+    assert outcome.phrase == "3 files, 18 bytes; 3 changed"
+    [snapshot] = asker.snapshots()
+    assert snapshot["id"] == outcome.result["snapshot"]
+    assert {"cncop", "job=web-01", "run=0123abcd4567"} <= set(snapshot["tags"])
+
+
+def test_a_vanished_root_is_an_error_and_leaves_the_mirror_alone(asker: Asker, small_tree: Path) -> None:
+    asker.backup(job={"source": str(small_tree)})
+    os.rename(small_tree, small_tree.with_name("moved"))
+    outcome = asker.ask("backup", job={"source": str(small_tree)})
+    assert (outcome.status, outcome.phrase) == (1, f"{small_tree} does not exist")
+    assert contents(asker.mirror) == contents(small_tree.with_name("moved"))
