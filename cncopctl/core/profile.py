@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -29,6 +30,13 @@ from cncopctl.core.job import (
 from cncopctl.core.schedule import ScheduleError, Seed, parse, translate
 from cncopctl.core.spans import parse_size, parse_span
 from cncopctl.core.unit_text import refusal
+
+# What the units' TimeoutStartSec= and the dispatcher's arithmetic are meant for.
+_LONGEST_SPAN = timedelta(days=366)
+# MemoryMax= takes 64 bits (systemd.resource-control(5)), and so do the engines.
+_LARGEST_SIZE = 2**63 - 1
+# NAME_MAX and PATH_MAX without its closing zero (limits.h); systemd refuses what is longer.
+_LONGEST_NAME, _LONGEST_PATH = 255, 4095
 
 _TEXTS = ("title", "description", "source", "destination", "credential")
 
@@ -112,7 +120,9 @@ def _read_job(file: str, label: str, table: Mapping[str, Any], reading: _Reading
         for key, what, remedy in (
             *_text_faults(table),
             *_span_faults(table),
+            *_size_faults(table),
             *_place_faults(table),
+            *_path_faults(table),
             *_agent_faults(table, reading.host),
             *_command_faults(table, reading.host),
             *_credential_faults(table, reading.host),
@@ -134,15 +144,30 @@ def _text_faults(table: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
 def _span_faults(table: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
     for key in ("timeout", "retry_interval", "random_delay"):
         text = table.get(key, "1s")
-        seconds = parse_span(text).total_seconds()
-        if seconds > 366 * 86400:
+        span = _span(text)
+        if span > _LONGEST_SPAN:
             yield key, f"{shown(text)} is longer than a year", f'write a shorter span, as in {key} = "6h"'
-        if seconds == 0 and key == "timeout":
+        if not span and key == "timeout":
             yield (
                 key,
                 "a run without any time cannot do anything",
                 'write how long a run may take, as in timeout = "6h"',
             )
+
+
+def _span(text: str) -> timedelta:
+    try:
+        return parse_span(text)
+    except OverflowError:
+        return timedelta.max
+
+
+def _size_faults(table: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
+    for key in ("memory", "bandwidth"):
+        text = table.get("limits", {}).get(key, "1")
+        if parse_size(text) > _LARGEST_SIZE:
+            what = f"{shown(text)} is more than any machine has"
+            yield f"limits.{key}", what, f'write a smaller size, as in {key} = "2G"'
 
 
 def _place_faults(table: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
@@ -155,12 +180,27 @@ def _place_faults(table: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
             )
         return
     destination = table.get("destination", "/unset")
-    if not destination.startswith("/") or ".." in PurePosixPath(destination).parts:
+    if not destination.startswith("/"):
         yield (
             "destination",
             f"{shown(destination)} is not an absolute path",
             'write the whole path of a directory of this machine, as in destination = "/srv/backup/web-01"',
         )
+
+
+def _path_faults(table: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
+    """Paths of this machine stand in units, where systemd takes only those that are normalized."""
+    for key in ("source", "destination"):
+        path = table.get(key, "")
+        if not path.startswith("/"):
+            continue
+        parts = PurePosixPath(path).parts
+        if ".." in parts:
+            yield key, f'{shown(path)} has ".." in it', "write the path that it leads to"
+        longest = max(len(part.encode()) for part in parts)
+        if longest > _LONGEST_NAME or len(path.encode()) > _LONGEST_PATH:
+            what = f"{shown(path)} is longer than Linux allows"
+            yield key, what, "255 bytes for each name and 4095 for the whole path are the most"
 
 
 def _agent_faults(table: Mapping[str, Any], host: Host) -> Iterator[tuple[str, str, str]]:

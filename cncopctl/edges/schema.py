@@ -35,7 +35,10 @@ class ProfileSchema:
 
     @cached_property
     def _validator(self) -> Any:
-        return jsonschema.Draft202012Validator(self.schema)
+        draft = jsonschema.Draft202012Validator
+        # JSON has one kind of number, so that 3.0 would be an integer; TOML has two, and 3.0 is none.
+        types = draft.TYPE_CHECKER.redefine("integer", lambda _, value: type(value) is int)
+        return jsonschema.validators.extend(draft, type_checker=types)(self.schema)
 
     def faults(self, file: str, document: Mapping[str, Any]) -> tuple[Fault, ...]:
         """Everything in `document` that the schema does not allow, in the order of the document."""
