@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, time
 from pathlib import Path
 from typing import Any
 
-from cncopctl.core.faults import Fault
+from cncopctl.core.faults import Fault, printable
+from cncopctl.core.unit_text import refusal
 
 # 10,000 jobs take about 4 MB; parsing takes a second for each 8 MB or so, and no human wrote more.
 MOST_BYTES = 16 * 1024 * 1024
@@ -29,29 +31,45 @@ def find_profile_files(profile: Path, own_jobs: Path) -> list[ProfileFile]:
 
     Hidden files and those that do not end in `.toml` are left alone, as editors leave backups behind.
     """
-    found = [profile] if profile.exists() else []
-    if own_jobs.is_dir():
-        found += sorted(path for path in own_jobs.glob("*.toml") if not path.name.startswith("."))
-    return [_read(path, profile.parent) for path in found]
-
-
-def _read(path: Path, base: Path) -> ProfileFile:
-    name = str(path.relative_to(base))
+    # A link that leads nowhere is found, too: it must not look like a profile without jobs.
+    found = [profile] if os.path.lexists(profile) else []
     try:
+        names = sorted(os.listdir(own_jobs))
+    except FileNotFoundError:
+        names = []
+    except OSError as error:
+        return [*_files(found, profile.parent), _unreadable(own_jobs, own_jobs.name, error)]
+    found += [own_jobs / name for name in names if name.endswith(".toml") and not name.startswith(".")]
+    return _files(found, profile.parent)
+
+
+def _files(paths: Iterable[Path], base: Path) -> list[ProfileFile]:
+    return [_read(path, str(path.relative_to(base))) for path in paths]
+
+
+def _read(path: Path, name: str) -> ProfileFile:
+    if reason := refusal(name):
+        return _unusable(name, f"has a name whose {reason}", "give the file another name")
+    try:
+        if path.exists() and not path.is_file():
+            return _unusable(name, "is not a file", f"look at: ls -ld {path}")
         with path.open("rb") as file:
             content = file.read(MOST_BYTES + 1)
     except OSError as error:
-        return ProfileFile(
-            name, fault=Fault(name, f"cannot be read: {error.strerror}", f"look at: ls -l {path}")
-        )
+        return _unreadable(path, name, error)
     if len(content) > MOST_BYTES:
-        return ProfileFile(
-            name,
-            fault=Fault(
-                name, f"is larger than {MOST_BYTES >> 20} MiB", "split it over several files in jobs.d"
-            ),
+        return _unusable(
+            name, f"is larger than {MOST_BYTES >> 20} MiB", "split it over several files in jobs.d"
         )
     return ProfileFile(name, content)
+
+
+def _unreadable(path: Path, name: str, error: OSError) -> ProfileFile:
+    return _unusable(name, f"cannot be read: {error.strerror}", f"look at: ls -l {path}")
+
+
+def _unusable(name: str, what: str, remedy: str) -> ProfileFile:
+    return ProfileFile(name, fault=Fault(printable(name), what, printable(remedy)))
 
 
 def parse_profile_file(file: ProfileFile) -> tuple[Mapping[str, Any], tuple[Fault, ...]]:
@@ -79,5 +97,7 @@ def _plain(value: Any) -> Any:
             return [_plain(inner) for inner in value]
         case datetime() | date() | time():
             return value.isoformat()
+        case int() if not -(2**63) <= value < 2**63:
+            raise ValueError("a whole number has more than the 64 bits that TOML knows")
         case _:
             return value
