@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
-from cncopctl.core.naming import TARGET, is_timer, job_of
+from cncopctl.core.naming import TARGET, is_timer, job_of, service_name
 from cncopctl.core.seal import Seal
 
 NEW_JOB = "new job"
@@ -128,13 +128,18 @@ def make_plan(wanted: Wanted, installed: Installed, loaded: Loaded | None, *, pr
         wanted: what the profile asks for.
         installed: what is there now.
         loaded: what systemd has loaded; None where no manager is concerned (`--root`).
-        prune: whether units of jobs that the profile no longer has are removed.
+        prune: whether units of jobs that the profile no longer has are removed; what a job that it has no
+            longer wants, such as the timer of one that was disabled, is removed in any case.
     """
     conflicts = tuple(
         name for name in wanted.units if (unit := installed.units.get(name)) and _is_foreign(unit)
     )
     surplus = [name for name in installed.units if name not in wanted.units]
-    removable = [name for name in surplus if not _is_foreign(installed.units[name])] if prune else []
+    removable = [
+        name
+        for name in surplus
+        if not _is_foreign(installed.units[name]) and (prune or job_of(name) in wanted.compiled)
+    ]
     running = [name for name in removable if _runs_on(name, loaded)]
     removed = [name for name in removable if name not in running]
     steps = [
@@ -149,7 +154,8 @@ def make_plan(wanted: Wanted, installed: Installed, loaded: Loaded | None, *, pr
         steps += _start(wanted, installed, loaded)
     kept = {job_of(name) for name in surplus if name not in removed}
     steps += _forget(wanted, installed, kept) if prune else []
-    return Plan(tuple(steps), tuple(_notes(surplus, running, installed, loaded, prune=prune)), conflicts)
+    staying = [name for name in surplus if name not in removable]
+    return Plan(tuple(steps), tuple(_notes(staying, running, installed, loaded)), conflicts)
 
 
 def _is_foreign(unit: InstalledUnit) -> bool:
@@ -180,16 +186,18 @@ def _retire(removed: Iterable[str], installed: Installed, loaded: Loaded | None)
 
 
 def _write(wanted: Wanted, installed: Installed) -> Iterator[Step]:
+    linked = {link.rpartition("/")[2] for link in installed.links}
+    complete = linked | {service_name(job_of(name)) for name in linked}
     for name, text in wanted.units.items():
-        if reason := _difference(name, text, installed):
+        unit = installed.units.get(name)
+        if unit is None:
+            # Links are made last: what had one was complete.
+            yield Step(Action.WRITE, name, "deleted by hand" if name in complete else "new", text)
+        elif reason := _difference(unit, text):
             yield Step(Action.WRITE, name, reason, text)
 
 
-def _difference(name: str, text: str, installed: Installed) -> str:
-    unit = installed.units.get(name)
-    if unit is None:
-        was_synced = job_of(name) in installed.compiled and f"{TARGET}.wants/{name}" in installed.links
-        return "deleted by hand" if was_synced else "new"
+def _difference(unit: InstalledUnit, text: str) -> str:
     if unit.is_masked:
         return "masked by hand"
     if unit.text == text:
@@ -204,7 +212,9 @@ def _link(wanted: Wanted, installed: Installed) -> Iterator[Step]:
             yield Step(Action.LINK, link, "disabled by hand" if known else "new", target)
     for link in installed.links:
         unit = link.rpartition("/")[2]
-        if link not in wanted.links and (unit in wanted.units or unit not in installed.units):
+        # Where a package brings the target, enabling it is the package's affair and the administrator's.
+        stays = link in wanted.links or not job_of(unit)
+        if not stays and (unit in wanted.units or unit not in installed.units):
             yield Step(Action.UNLINK, link, _REMOVED)
 
 
@@ -242,19 +252,14 @@ def _forget(wanted: Wanted, installed: Installed, kept: Iterable[str]) -> Iterat
 
 
 def _notes(
-    surplus: Iterable[str],
-    running: Iterable[str],
-    installed: Installed,
-    loaded: Loaded | None,
-    *,
-    prune: bool,
+    staying: Iterable[str], running: Iterable[str], installed: Installed, loaded: Loaded | None
 ) -> Iterator[str]:
     for name in running:
         yield f"{name} is running: it may finish, and is removed by the next sync"
-    for name in surplus:
+    for name in staying:
         if _is_foreign(installed.units[name]):
             yield f"{name} was not made by cncop and is left alone"
-        elif not prune:
+        else:
             yield f"{name} is {_REMOVED} and stays, as --no-prune asks"
     for path in installed.drop_ins:
         yield f"{path} is an administrator's drop-in and stays"
