@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from enum import StrEnum
 from pathlib import Path
+
+from cncopctl.core.faults import printable
+from cncopctl.core.unit_text import refusal
 
 
 class Scope(StrEnum):
@@ -137,6 +140,12 @@ class Layout:
     def locks(self) -> Path:
         """One lock file for each job; never deleted while anything runs."""
         return self.run / "locks"
+
+    def refusal(self) -> str:
+        """Why units cannot name one of the directories; "" where they can name them all."""
+        paths = [str(getattr(self, field.name)) for field in fields(self)]
+        reasons = ((path, refusal(path)) for path in paths)
+        return next((f"{printable(path)}: {reason}" for path, reason in reasons if reason), "")
 
     def flag(self) -> str:
         """The command-line option that selects this layout in our own programs."""

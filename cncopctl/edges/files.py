@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import os
 import shutil
@@ -79,6 +80,16 @@ def link_atomically(path: Path, target: str) -> None:
         aside.unlink(missing_ok=True)
         aside.symlink_to(target)
         aside.rename(path)
+
+
+def remove_leftovers(directory: Path) -> None:
+    """Remove what a killed predecessor has left in `directory` on its way to somewhere else."""
+    with contextlib.suppress(FileNotFoundError):
+        for name in os.listdir(directory):
+            if name == _STAGING:
+                shutil.rmtree(directory / name, ignore_errors=True)
+            elif name.endswith(_ASIDE):
+                (directory / name).unlink(missing_ok=True)
 
 
 def remove_all(paths: Iterable[Path]) -> None:

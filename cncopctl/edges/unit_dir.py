@@ -40,8 +40,9 @@ def _units(directory: Path) -> tuple[dict[str, InstalledUnit], list[str], list[f
             found[entry.name] = _read(entry)
             changed.append(entry.stat(follow_symlinks=False).st_ctime)
         elif entry.name.endswith(".d") and _is_ours(entry.name.removesuffix(".d")):
-            drop_ins += [f"{entry.path}/{name}" for name in os.listdir(entry.path) if name.endswith(".conf")]
-            changed.append(entry.stat().st_ctime)
+            inside = [inner for inner in _entries(Path(entry.path)) if inner.name.endswith(".conf")]
+            drop_ins += [inner.path for inner in inside]
+            changed += [inner.stat(follow_symlinks=False).st_ctime for inner in (entry, *inside)]
     return found, drop_ins, changed
 
 
@@ -85,7 +86,7 @@ def _entries(directory: Path) -> Iterator[os.DirEntry[str]]:
 
 def _compiled(directory: Path) -> dict[str, str]:
     return {
-        entry.name.removesuffix(".toml"): Path(entry.path).read_text(encoding="utf-8")
+        entry.name.removesuffix(".toml"): Path(entry.path).read_text("utf-8", "surrogateescape")
         for entry in _entries(directory)
         if entry.name.endswith(".toml") and not entry.name.startswith(".")
     }

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from cncopctl.core.errors import InstallError
 from cncopctl.core.layout import Layout, Scope
+from cncopctl.core.naming import TARGET
 from cncopctl.core.plan import NEW_JOB, Action, Plan, Step, Wanted
 from cncopctl.core.units import REPOSITORY_PASSWORD
 from cncopctl.edges import files
@@ -43,6 +44,19 @@ def make_directories(layout: Layout, wanted: Wanted, plan: Plan) -> None:
         raise _failed(error) from error
 
 
+def remove_leftovers(layout: Layout) -> None:
+    """Remove what a killed sync has left half made.
+
+    Raises:
+        InstallError: it cannot be removed.
+    """
+    try:
+        for directory in (layout.units, layout.units / f"{TARGET}.wants", layout.compiled_jobs, layout.state):
+            files.remove_leftovers(directory)
+    except OSError as error:
+        raise _failed(error) from error
+
+
 def _make_repository_password(layout: Layout) -> None:
     """A password of 256 bits, once. It is needed to read every backup, so an existing one is never replaced."""
     path = layout.credentials / REPOSITORY_PASSWORD
@@ -57,8 +71,12 @@ def verify_plan(plan: Plan, layout: Layout) -> None:
         InstallError: it finds fault with one.
     """
     units = {step.name: step.text for step in plan.of(Action.WRITE)}
-    with tempfile.TemporaryDirectory(prefix="cncop-verify-") as scratch:
-        _verification(files.Staging(Path(scratch), units).directory, units, layout).require()
+    try:
+        with tempfile.TemporaryDirectory(prefix="cncop-verify-") as scratch:
+            if units:
+                _verification(files.Staging(Path(scratch), units).directory, units, layout).require()
+    except OSError as error:
+        raise _failed(error) from error
 
 
 def _verification(directory: Path, units: Iterable[str], layout: Layout) -> Verification:

@@ -22,7 +22,7 @@ from cncopctl.edges.profile_files import ProfileFile
 from cncopctl.edges.systemd import Systemd
 from cncopctl.edges.unit_dir import read_installed
 from cncopctl.verbs import last_sync
-from cncopctl.verbs.apply_plan import apply_plan, make_directories, verify_plan
+from cncopctl.verbs.apply_plan import apply_plan, make_directories, remove_leftovers, verify_plan
 from cncopctl.verbs.installation import observe_host
 from cncopctl.verbs.load_profile import load_profile, profile_files
 
@@ -52,9 +52,13 @@ def sync_profile(layout: Layout, systemd: Systemd | None, *, prune: bool, dry_ru
         LockedError: another sync is at work.
         SystemdError: the manager does not answer, or refuses.
     """
+    if reason := layout.refusal():
+        raise InstallError(reason, "choose directories without it")
     host = observe_host(layout, systemd.version() if systemd else 0)
     files = profile_files(layout)
     with _alone(layout, dry_run=dry_run):
+        if not dry_run:
+            remove_leftovers(layout)
         installed = _read(layout, files)
         fingerprint = last_sync.fingerprint(layout, host, files)
         last = last_sync.read(layout)
@@ -73,8 +77,15 @@ def sync_profile(layout: Layout, systemd: Systemd | None, *, prune: bool, dry_ru
             apply_plan(plan, layout, systemd)
             if systemd and plan.of(Action.START):
                 _check_started(wanted, systemd)
-            last_sync.write(layout, fingerprint, wanted)
+            _note(layout, fingerprint, wanted)
         return Synced(plan, wanted, installed, len(wanted.compiled))
+
+
+def _note(layout: Layout, fingerprint: str, wanted: Wanted) -> None:
+    try:
+        last_sync.write(layout, fingerprint, wanted)
+    except OSError as error:
+        raise _not_writable(layout.state, error) from error
 
 
 def _wanted(layout: Layout, host: Host, files: Sequence[ProfileFile], installed: Installed) -> Wanted:
@@ -86,7 +97,7 @@ def _wanted(layout: Layout, host: Host, files: Sequence[ProfileFile], installed:
 def _read(layout: Layout, files: Sequence[ProfileFile]) -> Installed:
     """systemd counts a unit as changed when its SourcePath= is newer, so the profile files matter here too."""
     try:
-        sources = [layout.configuration / file.name for file in files]
+        sources = [layout.configuration / file.name for file in files if not file.fault]
         return read_installed(layout.units, layout.compiled_jobs, sources)
     except OSError as error:
         raise InstallError(f"{error.filename}: {error.strerror}", "is this the right user?") from error
