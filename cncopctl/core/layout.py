@@ -7,7 +7,6 @@ from dataclasses import dataclass, fields
 from enum import StrEnum
 from pathlib import Path
 
-from cncopctl.core.faults import printable
 from cncopctl.core.unit_text import refusal
 
 
@@ -145,7 +144,7 @@ class Layout:
         """Why units cannot name one of the directories; "" where they can name them all."""
         paths = [str(getattr(self, field.name)) for field in fields(self)]
         reasons = ((path, refusal(path)) for path in paths)
-        return next((f"{printable(path)}: {reason}" for path, reason in reasons if reason), "")
+        return next((f"{path}: {reason}" for path, reason in reasons if reason), "")
 
     def flag(self) -> str:
         """The command-line option that selects this layout in our own programs."""
