@@ -10,13 +10,15 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from cncopctl.core.schedule.boxes import Box, Days, Times, month_length, tidy
-from cncopctl.core.schedule.changes import changes_between
+from cncopctl.core.schedule.changes import changes_between, midnight
 from cncopctl.core.schedule.fields import values_of
 from cncopctl.core.schedule.merge import DAYS, HOURS, MINUTES, MONTHS, SECONDS, YEARS, flat, joined, solid
 from cncopctl.core.schedule.zones import zone
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from cncopctl.core.schedule.changes import Change
 
 SECOND = timedelta(seconds=1)
 DAY = timedelta(days=1)
@@ -35,6 +37,13 @@ def within(
         ceiling = wall_ceiling(end, zone_name)
         boxes = [part for box in boxes for piece in not_after(ceiling) if (part := cut(box, piece))]
     return rejoined(boxes)
+
+
+def without(boxes: list[Box], change: Change) -> list[Box]:
+    """Return the boxes without the local days on which a change repeats an hour."""
+    first, end = midnight(change.wall_after()), change.end_of_replaced_days()
+    pieces = [*not_after(first - SECOND), *not_before(end)]
+    return rejoined([part for box in boxes for piece in pieces if (part := cut(box, piece))])
 
 
 def wall_floor(start: datetime, zone_name: str | None) -> datetime:

@@ -27,9 +27,10 @@ STEP = timedelta(hours=12)
 class Change:
     """A change of a zone's offset from UTC, at the UTC instant `at`.
 
-    `is_hard` marks gaps at which systemd 252 loses more than the local times that do not exist: where
-    summer time is negative (Dublin, Casablanca), and where the gap does not begin on the hour
-    (Chatham; "Infinite loop in calendar calculation").
+    `is_hard` marks those at which systemd 252 does more harm than to skip local times and second passes:
+    a gap loses other times of its day unless it begins summer time (Dublin's and Casablanca's end it) on
+    the hour (Chatham's does not: "Infinite loop in calendar calculation"); and where the flag for summer
+    time stays as it was, mktime(3) cannot tell the first pass of a repeated hour from the second.
     """
 
     at: datetime
@@ -48,6 +49,14 @@ class Change:
     def wall_after(self) -> datetime:
         """Return the local time that the clocks do show."""
         return self.at.replace(tzinfo=None) + self.after
+
+    def replaces_days(self) -> bool:
+        """Return whether lines must leave out the days of the change, since they would run twice there."""
+        return self.is_hard and not self.is_gap()
+
+    def end_of_replaced_days(self) -> datetime:
+        """Return the local midnight after the repeated time."""
+        return midnight(self.wall_before() - SECOND) + DAY
 
 
 @lru_cache(maxsize=1024)
@@ -68,16 +77,23 @@ def changes_between(zone_name: str | None, start: datetime, end: datetime) -> tu
 def change_within(rules: ZoneInfo, low: datetime) -> Change:
     """Return the change in the half day after `low`."""
     high = low + STEP
-    before, after = offset(rules, low), offset(rules, high)
+    before, after = offset_at(rules, low), offset_at(rules, high)
     while high - low > SECOND:
         middle = low + ((high - low) / 2).seconds * SECOND
-        low, high = (middle, high) if offset(rules, middle) == before else (low, middle)
-    negative = bool(low.astimezone(rules).dst()) and not high.astimezone(rules).dst()
-    on_the_hour = not (high.replace(tzinfo=None) + before).minute
-    return Change(high, before, after, after > before and (negative or not on_the_hour))
+        low, high = (middle, high) if offset_at(rules, middle) == before else (low, middle)
+    return Change(high, before, after, is_hard(rules, high, after > before))
 
 
-def offset(rules: ZoneInfo, instant: datetime) -> timedelta:
+def is_hard(rules: ZoneInfo, at: datetime, gap: bool) -> bool:
+    """Return whether a plain line goes wrong around a change in more than the usual way."""
+    summer_before, summer_after = (bool(t.astimezone(rules).dst()) for t in (at - SECOND, at))
+    if not gap:
+        return summer_before == summer_after
+    wall_before = (at - SECOND).astimezone(rules) + SECOND
+    return summer_before or not summer_after or bool(wall_before.minute)
+
+
+def offset_at(rules: ZoneInfo, instant: datetime) -> timedelta:
     """Return the offset of local time from UTC at an instant."""
     return instant.astimezone(rules).utcoffset() or timedelta(0)
 
@@ -91,7 +107,7 @@ class Clock:
 
     def minutes_within(self, start: datetime, end: datetime) -> Iterator[tuple[datetime, int]]:
         """Yield the minutes from `start` to before `end` that have matches, each with its seconds."""
-        day = start.replace(hour=0, minute=0, second=0)
+        day = midnight(start)
         while day < end:
             if any(days.has(day.date()) for days in self.days):
                 for hour in values_of(self.times.hours):
@@ -135,25 +151,40 @@ def extra_instants(
     `rhythm` tells a schedule that runs in the repeated hour too, `catches_up` one whose lost times run
     at the end of the gap.
     """
-    skipped_to, shown = change.wall_after(), change.wall_before()
-    if not change.is_gap():
-        if rhythm:
-            yield from in_utc(clock.minutes_within(skipped_to, shown), change)
-        return
-    if catches_up and clock.first_within(shown, skipped_to) is not None:
+    resumed, shown = change.wall_after(), change.wall_before()
+    if change.is_gap():
+        yield from around_gap(clock, change, catches_up)
+    elif change.is_hard:
+        yield from in_utc(clock.minutes_within(midnight(resumed), shown), change.before)
+        yield from in_utc(
+            clock.minutes_within(resumed if rhythm else shown, change.end_of_replaced_days()), change.after
+        )
+    elif rhythm:
+        yield from in_utc(clock.minutes_within(resumed, shown), change.after)
+
+
+def around_gap(clock: Clock, change: Change, catches_up: bool) -> Iterator[tuple[datetime, int]]:
+    """Yield what a gap takes: the run for all lost times at its end, and what systemd loses besides."""
+    resumed, shown = change.wall_after(), change.wall_before()
+    if catches_up and clock.first_within(shown, resumed) is not None:
         yield change.at.replace(second=0), 1 << change.at.second
-    if change.is_hard and clock.touches(shown, skipped_to):
-        midnight = skipped_to.replace(hour=0, minute=0, second=0) + DAY
+    if change.is_hard and clock.touches(shown, resumed):
+        end = midnight(resumed) + DAY
         # What follows that day wakes the timer again even if its line has failed for good.
-        following = clock.first_within(midnight, midnight + 400 * DAY)
-        end = midnight if following is None else following + SECOND
-        yield from in_utc(clock.minutes_within(skipped_to, end), change)
+        following = clock.first_within(end, end + 400 * DAY)
+        end = end if following is None else following + SECOND
+        yield from in_utc(clock.minutes_within(resumed, end), change.after)
 
 
-def in_utc(minutes: Iterator[tuple[datetime, int]], change: Change) -> Iterator[tuple[datetime, int]]:
-    """Yield local minutes after a change as minutes of UTC."""
+def midnight(time: datetime) -> datetime:
+    """Return the beginning of a day."""
+    return time.replace(hour=0, minute=0, second=0)
+
+
+def in_utc(minutes: Iterator[tuple[datetime, int]], offset: timedelta) -> Iterator[tuple[datetime, int]]:
+    """Yield local minutes as minutes of UTC."""
     for minute, seconds in minutes:
-        shifted = minute.replace(tzinfo=UTC) - change.after
+        shifted = minute.replace(tzinfo=UTC) - offset
         if not shifted.second:
             yield shifted, seconds
             continue

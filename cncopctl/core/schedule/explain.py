@@ -109,7 +109,7 @@ def times(rule: CalendarRule) -> str:
     """Return the times of day, as clock times where they are few."""
     if rule.hour.bit_count() * rule.minute.bit_count() * rule.second.bit_count() <= TIMES_TOLD:
         return "at " + enumerated(clock_times(rule))
-    if rule.second == 1 and (step := step_of(rule.minute, 60)) and rule.hour == ALL_HOURS:
+    if rule.second == 1 and (step := step_of(rule.minute, 60)) and rule.hour == ALL_HOURS and step < 60:
         return "every minute" if step == 1 else f"every {step} minutes"
     if rule.second == 1 and rule.minute == 1 and (step := step_of(rule.hour, 24)):
         return "every hour" if step == 1 else f"every {step} hours"

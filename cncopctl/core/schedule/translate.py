@@ -94,10 +94,20 @@ def translate_calendar(schedule: Schedule, rule: CalendarRule, ahead: Window) ->
     boxes = [Box(box, times) for box in days]
     if schedule.start is not None or schedule.end is not None:
         boxes = bounded(boxes, schedule, schedule.zone, ahead)
+    for change in changes:
+        if change.replaces_days():
+            boxes = without_days_of(boxes, change)
     lines = [write_line(box, schedule.zone) for box in boxes]
     if changes:
         lines += extra_lines(schedule, rule.starred, Clock(days, times), changes)
     return finished(schedule, lines, ahead.end if changes else None, ahead)
+
+
+def without_days_of(boxes: list[Box], change: Change) -> list[Box]:
+    """Return the boxes without the days of a change; extra instants stand in for them."""
+    from cncopctl.core.schedule.bounds import without
+
+    return without(boxes, change)
 
 
 def extra_lines(schedule: Schedule, starred: bool, clock: Clock, changes: tuple[Change, ...]) -> list[str]:
