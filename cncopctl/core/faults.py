@@ -49,12 +49,23 @@ def nearest(word: str, known: Iterable[str]) -> str:
 
 def shown(value: object, limit: int = 60) -> str:
     """`value` as a message quotes it: as TOML writes it, without control characters, shortened."""
-    text = str(value).lower() if isinstance(value, bool) else str(value)
-    if isinstance(value, str):
-        text = f'"{printable(value)}"'
-    elif not isinstance(value, bool | int | float):
-        text = printable(text)
+    text = _as_toml(value)
     return text if len(text) <= limit else f"{text[: limit - 1]}…"
+
+
+def _as_toml(value: object, depth: int = 3) -> str:
+    match value:
+        case bool():
+            return str(value).lower()
+        case str():
+            return f'"{printable(value)}"'
+        case list():
+            return f"[{', '.join(_as_toml(item, depth - 1) for item in value)}]" if depth else "[…]"
+        case dict():
+            pairs = (f"{printable(str(key))} = {_as_toml(item, depth - 1)}" for key, item in value.items())
+            return f"{{ {', '.join(pairs)} }}" if depth else "{…}"
+        case _:
+            return str(value)
 
 
 def printable(text: str) -> str:

@@ -242,7 +242,10 @@ def _schedules(
             schedule = parse(spec, zone=table.get("timezone", host.zone), seed=seed)
             parsed.append(TranslatedSchedule(spec, schedule, translate(schedule, now=host.now)))
         except ScheduleError as error:
-            faults.append(Fault(file, error.message, error.hint, label, key))
+            own_zone = isinstance(spec, dict) and "timezone" in spec
+            at_fault = "timezone" if error.field == "timezone" and not own_zone else key
+            fault = Fault(file, error.message, error.hint, label, at_fault)
+            faults += [fault] if fault not in faults else []
     return tuple(parsed)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import tomllib
+from codecs import BOM_UTF8
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, time
@@ -77,7 +78,7 @@ def parse_profile_file(file: ProfileFile) -> tuple[Mapping[str, Any], tuple[Faul
     if file.fault:
         return {}, (file.fault,)
     try:
-        return _plain(tomllib.loads(file.content.decode("utf-8"))), ()
+        return _plain(tomllib.loads(file.content.removeprefix(BOM_UTF8).decode("utf-8"))), ()
     except UnicodeDecodeError as error:
         line = file.content.count(b"\n", 0, error.start) + 1
         what = f"line {line} is not UTF-8 (byte 0x{file.content[error.start]:02x})"

@@ -53,8 +53,8 @@ class ProfileSchema:
             yield from self._unknown_keys(error, Fault(file, "", "", job, key))
         elif error.validator == "required":
             yield from self._missing_keys(error, Fault(file, "", "", job, key), path)
-        elif error.validator == "anyOf" and isinstance(error.instance, list | dict):
-            for inner in _of_same_kind(error):
+        elif error.validator == "anyOf" and (inside := _of_same_kind(error)):
+            for inner in inside:
                 yield from self._of(inner, file, document)
         else:
             yield Fault(file, _describe(error), self._remedy(path), job, key)
@@ -101,14 +101,18 @@ def _split(path: list[str | int], document: Mapping[str, Any]) -> tuple[str, lis
 
 
 def _of_same_kind(error: Any) -> list[Any]:
-    """Of a failed choice, the faults of the branch that is of the instance's own kind."""
-    kind = "array" if isinstance(error.instance, list) else "object"
-    return [
-        inner
-        for inner in error.context
-        if not (inner.validator == "type" and len(inner.absolute_path) == len(error.absolute_path))
-        and (isinstance(inner.instance, dict | list) or kind == "array" or inner.absolute_path)
-    ] or [error.context[0]]
+    """Of a failed choice, the faults of the branches that take the instance's own kind; [] where none does."""
+    depth = len(error.absolute_path)
+    return [leaf for leaf in _choices(error) if leaf.validator != "type" or len(leaf.absolute_path) > depth]
+
+
+def _choices(error: Any) -> Iterator[Any]:
+    """The faults of all branches, also of a choice within a choice."""
+    for inner in error.context:
+        if inner.validator == "anyOf" and len(inner.absolute_path) == len(error.absolute_path):
+            yield from _choices(inner)
+        else:
+            yield inner
 
 
 def _describe(error: Any) -> str:
