@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -37,5 +38,10 @@ def write_result(result: Result, path: Path) -> None:
     """Write `result` to `path`, so that whoever reads it sees all of it or nothing."""
     text = json.dumps(result.document(), ensure_ascii=False, indent=1) + "\n"
     partial = path.with_name(f".{path.name}.{os.getpid()}")
-    partial.write_bytes(text.encode(errors="backslashreplace"))
+    partial.write_text(_legible(text), encoding="utf-8")
     partial.replace(path)
+
+
+def _legible(text: str) -> str:
+    """JSON in which bytes of file names that are not UTF-8 are written out, so that anyone can pass it on."""
+    return re.sub(r"[\udc80-\udcff]", lambda byte: rf"\\x{ord(byte[0]) - 0xDC00:02x}", text)

@@ -1,4 +1,4 @@
-# ruff: noqa: PTH - names that are bytes, since not every name is text
+# ruff: noqa: PTH101, PTH102, PTH103, PTH118, PTH123, PTH211 - names are bytes, since not every one is text
 """Trees of everything that a file system can hold, and what can be said of a tree."""
 
 from __future__ import annotations

@@ -16,6 +16,7 @@ _PORT = r"(?::(?P<port>[0-9]{1,5}))?"
 _URL = re.compile(rf"(?P<scheme>rsync|ssh)://{_USER}{_HOST}{_PORT}(?P<path>/.*)?", re.DOTALL)
 _MODULE = re.compile(rf"{_USER}{_HOST}::(?P<path>.*)", re.DOTALL)
 _SHELL = re.compile(rf"{_USER}{_HOST}:(?P<path>.*)", re.DOTALL)
+_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 _URL_PASSWORD = re.compile(r"[a-z]+://[^/@]*:[^/@]*@")
 
 
@@ -110,7 +111,7 @@ def parse_endpoint(text: str) -> Endpoint:
     _refuse_unsafe(text)
     if text.startswith("/"):
         return Endpoint(Transport.LOCAL, text)
-    if "://" in text.partition("/")[0] + "//":
+    if _SCHEME.match(text):
         return _from_url(text)
     if found := _MODULE.fullmatch(text):
         return _daemon(found, port="")
