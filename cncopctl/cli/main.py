@@ -11,7 +11,7 @@ import click
 
 from cncopctl import __version__
 from cncopctl.core.errors import CncopError
-from cncopctl.core.faults import ProfileError, nearest
+from cncopctl.core.faults import ProfileError, nearest, printable
 
 # Each command is imported when it is asked for: `cncopctl jobs` does not wait for what a sync needs.
 _COMMANDS = {
@@ -109,9 +109,11 @@ def _say(error: CncopError) -> None:
 
 
 def _print(message: str, hint: str) -> None:
-    print(message, file=sys.stderr)
+    """Both may quote what others wrote: nothing of it may drive the terminal."""
+    for line in message.splitlines():
+        print(printable(line), file=sys.stderr)
     if hint:
-        print(f"hint: {hint}", file=sys.stderr)
+        print(f"hint: {printable(hint)}", file=sys.stderr)
 
 
 def _usage(error: click.UsageError) -> int:

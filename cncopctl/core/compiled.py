@@ -12,6 +12,7 @@ from datetime import datetime
 from typing import Any
 
 from cncopctl.core.errors import InstallError
+from cncopctl.core.job import Role
 
 VERSION = 1
 
@@ -27,6 +28,7 @@ class CompiledJob:
 
     id: str
     title: str
+    role: Role
     agent: str
     max_retries: int
     retry_interval: int
@@ -52,6 +54,7 @@ class CompiledJob:
             return cls(
                 id=job["id"],
                 title=job["title"],
+                role=Role(document["role"]),
                 agent=document["agent"],
                 max_retries=job["max_retries"],
                 retry_interval=job["retry_interval"],
@@ -60,7 +63,7 @@ class CompiledJob:
                 schedule_since=document["schedule_since"],
                 values=job,
             )
-        except (KeyError, TypeError) as error:
+        except (KeyError, TypeError, ValueError) as error:
             raise InstallError(
                 f"the compiled job is damaged: {error} is missing",
                 "write it anew with: cncopctl sync-profile",

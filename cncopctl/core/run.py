@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any, Self
 
 from cncopctl.core.outcome import Outcome
+from cncopctl.core.spans import show_size
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,3 +93,11 @@ class Progress:
             if done is not None and total:
                 return min(done / total, 1.0)
         return None
+
+    def sentence(self) -> str:
+        """How far it has come, on one line: `copying, 42%, 1.2 GiB`."""
+        fraction = self.fraction()
+        parts = [self.phrase or self.phase]
+        parts += [f"{fraction:.0%}"] if fraction is not None else []
+        parts += [show_size(self.bytes_done)] if self.bytes_done is not None else []
+        return ", ".join(part for part in parts if part)

@@ -7,18 +7,21 @@ import time
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from cncopctl.core.compiled import CompiledJob
 from cncopctl.core.layout import Layout
 from cncopctl.core.outcome import Outcome, counts, retry_wait
-from cncopctl.core.run import Run
-from cncopctl.dispatcher.agent import AgentProcess, Stopped
+from cncopctl.core.run import Progress, Run
 from cncopctl.dispatcher.gate import skip
 from cncopctl.dispatcher.this_run import run_id
 from cncopctl.edges.lock import JobLock
 from cncopctl.edges.notify import notify_status
 from cncopctl.edges.run_files import RunFiles
 from cncopctl.edges.run_log import RunLog
+from cncopctl.verbs.agent_process import AgentProcess, Stopped
+
+_EVERY = 0.5
 
 
 def run(layout: Layout, job: CompiledJob) -> int:
@@ -77,20 +80,36 @@ def _attempt(layout: Layout, job: CompiledJob, run: Run, log: RunLog, lock: int)
         "cache_directory": str(layout.cache),
         "job": job.agent_values(),
     }
-    agent = AgentProcess(Path(job.agent), request, files, log, lock)
-    outcome = Outcome.of_agent(agent.wait())
+    agent = AgentProcess(Path(job.agent), request, files.result, keep_open=(lock,))
+    status = agent.wait(log.write, _Teller(files))
+    outcome = Outcome.of_agent(status)
     result = files.read_result()
     number_of_files, size = counts(result)
     return replace(
         run,
         outcome=outcome,
-        phrase=_text(result, "phrase") or _without_result(agent.status),
+        phrase=_text(result, "phrase") or _without_result(status),
         hint=_text(result, "hint"),
         snapshot=_text(result, "snapshot"),
         files=number_of_files,
         bytes=size,
         warnings=tuple(str(warning)[:1000] for warning in result.get("warnings") or ())[:100],
     )
+
+
+class _Teller:
+    """Tells systemd, and whoever watches, how far the run has come; twice a second is enough."""
+
+    def __init__(self, files: RunFiles) -> None:
+        self._files = files
+        self._told = -_EVERY
+
+    def __call__(self, document: dict[str, Any]) -> None:
+        now = time.monotonic()
+        if now - self._told >= _EVERY:
+            self._told = now
+            notify_status(Progress.from_document(document).sentence())
+            self._files.write_progress(document)
 
 
 def _text(result: dict[str, object], key: str) -> str:

@@ -6,6 +6,7 @@ import contextlib
 import json
 import sqlite3
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 from cncopctl.core.run import Run
@@ -39,6 +40,12 @@ class History:
     def find(self, run_id: str) -> Run | None:
         """The run of that id."""
         found = self._select("WHERE id = ?", run_id)
+        return found[0] if found else None
+
+    def since(self, job_id: str, started: datetime) -> Run | None:
+        """The last run of the job that began at `started` or later."""
+        condition = "WHERE job = ? AND started >= ? ORDER BY started DESC LIMIT 1"
+        found = self._select(condition, job_id, started.astimezone(UTC).isoformat())
         return found[0] if found else None
 
     def last_runs(self) -> dict[str, Run]:

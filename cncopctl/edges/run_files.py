@@ -61,3 +61,13 @@ class RunFiles:
         except (OSError, ValueError, RecursionError):
             return {}
         return document if isinstance(document, dict) else {}
+
+
+def running(runs: Path) -> dict[str, tuple[dict[str, Any], dict[str, Any]]]:
+    """The runs that have not been closed, by job: what is noted of each, and how far it has come."""
+    found = {}
+    for directory in runs.iterdir() if runs.is_dir() else ():
+        files = RunFiles(runs, directory.name)
+        if run := files.read_run():
+            found[str(run.get("job"))] = (run, files.read_progress())
+    return found

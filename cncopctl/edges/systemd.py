@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import select
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Self
@@ -24,8 +24,8 @@ from cncopctl.core.errors import SystemdError
 _NAME = b"org.freedesktop.systemd1"
 _PATH = b"/org/freedesktop/systemd1"
 _MANAGER = b"org.freedesktop.systemd1.Manager"
-_UNIT = b"org.freedesktop.systemd1.Unit"
-_PROPERTIES = b"org.freedesktop.DBus.Properties"
+_TIMER = b"org.freedesktop.systemd1.Timer"
+_NEVER = 2**63  # systemd writes "infinity" as the largest number of microseconds
 _STRING, _ARRAY, _END = ord("s"), ord("a"), -1
 
 
@@ -37,6 +37,7 @@ class LoadedUnit:
     load_state: str
     active_state: str
     sub_state: str
+    path: bytes
 
     def is_up(self) -> bool:
         """Whether it is active, or on its way there."""
@@ -86,10 +87,20 @@ class Systemd:
                 load_state=row[2].decode(),
                 active_state=row[3].decode(),
                 sub_state=row[4].decode(),
+                path=row[6],
             )
             for row in rows
         )
         return {unit.name: unit for unit in found}
+
+    def next_elapses(self, timers: Iterable[LoadedUnit]) -> dict[str, datetime]:
+        """When each of `timers` elapses next, by name; those that never will are left out."""
+        found = {}
+        for timer in timers:
+            elapse = int(self._get(timer.path, _TIMER, b"NextElapseUSecRealtime", b"t"))
+            if 0 < elapse < _NEVER:
+                found[timer.name] = datetime.fromtimestamp(elapse / 1e6, UTC)
+        return found
 
     def reload(self) -> None:
         """Have the manager read all unit files again, and wait until it has."""
@@ -106,17 +117,6 @@ class Systemd:
     def clean_state(self, unit: str) -> None:
         """Remove what `unit`, which must be inactive, keeps as state: a timer's Persistent= stamp."""
         self._call("CleanUnit", unit, ["state"])
-
-    def unit_properties(self, unit: str, interface: str) -> Mapping[str, Any]:
-        """All properties that `unit` has on an interface such as `Unit`, `Timer` or `Service`."""
-        path = self._call("LoadUnit", unit)
-        name = f"org.freedesktop.systemd1.{interface}".encode()
-        try:
-            return _by_name(
-                self._bus.call_method(_NAME, path, _PROPERTIES, b"GetAll", [(_STRING, name)]).body
-            )
-        except DBusBaseError as error:
-            raise self._refused("GetAll", unit, error) from error
 
     def follow(
         self, jobs: Iterable[bytes], tick: float, on_tick: Callable[[], None]
@@ -216,11 +216,6 @@ def _marshalled(arguments: Iterable[str | list[str]]) -> list[tuple[int, bytes |
         else:
             series += [(_ARRAY, b"s"), *((_STRING, item.encode()) for item in argument), (_END, None)]
     return series
-
-
-def _by_name(body: Any) -> dict[str, Any]:
-    pairs = body.items() if isinstance(body, dict) else ()
-    return {key.decode(): value for key, value in pairs}
 
 
 def _words(error: Exception) -> str:

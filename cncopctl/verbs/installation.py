@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
+from cncopctl.core.errors import InstallError
 from cncopctl.core.host import Host
 from cncopctl.core.layout import Layout, Scope
 from cncopctl.edges import machine
@@ -46,8 +47,14 @@ def installed_agents(layout: Layout) -> dict[str, str]:
 
 
 def stored_credentials(layout: Layout) -> frozenset[str]:
-    """Names of the credentials in the store."""
+    """Names of the credentials in the store.
+
+    Raises:
+        InstallError: it may not be read.
+    """
     try:
         return frozenset(name for name in os.listdir(layout.credentials) if not name.startswith("."))
-    except OSError:
+    except FileNotFoundError:
         return frozenset()
+    except OSError as error:
+        raise InstallError(f"{error.filename}: {error.strerror}", "try again with sudo") from error

@@ -27,7 +27,7 @@ def profile_files(layout: Layout) -> list[ProfileFile]:
                 Fault(
                     str(layout.profile),
                     "there is no profile, nor any file in jobs.d",
-                    f"begin with: cp {share('Config', 'example.toml')} {layout.profile}",
+                    f"begin with: install -D -m 644 {share('Config', 'example.toml')} {layout.profile}",
                 )
             ]
         )

@@ -1,0 +1,90 @@
+"""What people see: tables and progress, by rich; `NO_COLOR` is honoured by it."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+import click
+
+from cncopctl.core.faults import printable
+from cncopctl.core.outcome import Outcome
+from cncopctl.core.spans import show_span
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.text import Text
+
+_STYLES = {
+    Outcome.OK: "green",
+    Outcome.ERROR: "bold red",
+    Outcome.RERUN: "bold red",
+    Outcome.ABORTED: "red",
+    Outcome.SKIPPED: "yellow",
+}
+
+
+def console() -> Console:
+    """A console for stdout; where that is no terminal, lines are as long as they have to be."""
+    from rich.console import Console
+
+    width = None if sys.stdout.isatty() else 10_000
+    return Console(width=width, highlight=False, emoji=False, markup=False, soft_wrap=False)
+
+
+def print_table(columns: Sequence[str], rows: Iterable[Sequence[str]], *, right: Sequence[str] = ()) -> None:
+    """Print `rows` under `columns`, aligned; those of `right` at the right edge of theirs."""
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
+    for column in columns:
+        table.add_column(
+            column,
+            justify="right" if column in right else "left",
+            no_wrap=True,
+            overflow="ellipsis",
+            ratio=None,
+        )
+    for row in rows:
+        table.add_row(*(Text(printable(cell), style=_style(cell)) for cell in row))
+    for line in _lines(table):
+        click.echo(line.rstrip())
+
+
+def _lines(table: object) -> list[str]:
+    """rich pads every line to the full width, which looks bad in a file and breaks on a narrower terminal."""
+    shown = console()
+    with shown.capture() as capture:
+        shown.print(table)
+    return capture.get().splitlines()
+
+
+def styled(line: str) -> Text:
+    """A line such as `web-01: OK: …`, with its outcome in colour."""
+    from rich.text import Text
+
+    text = Text(line)
+    for outcome, style in _STYLES.items():
+        text.highlight_regex(rf"(?<=: ){outcome}(?=:)", style)
+    return text
+
+
+def _style(cell: str) -> str:
+    word = cell.partition(" ")[0].rstrip(":,")
+    return _STYLES[Outcome(word)] if word in set(Outcome) else ""
+
+
+def show_time(at: datetime | None) -> str:
+    """An instant in local time, to the second: `Mon 2026-03-02 02:30:00`."""
+    return f"{at.astimezone():%a %Y-%m-%d %H:%M:%S}" if at else "-"
+
+
+def show_left(at: datetime | None, now: datetime | None = None) -> str:
+    """How long it is until `at`, or since."""
+    if at is None:
+        return "-"
+    span = at - (now or datetime.now(UTC))
+    return f"in {show_span(span)}" if span >= timedelta() else f"{show_span(-span)} ago"

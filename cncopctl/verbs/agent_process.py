@@ -1,0 +1,115 @@
+"""Running an agent by its contract (agents/README.md): request in, prose and progress out, a status at the end."""
+
+from __future__ import annotations
+
+import json
+import os
+import selectors
+import subprocess
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+# Longer lines of progress come from no agent that follows the contract.
+_LONGEST_LINE = 64 * 1024
+
+
+class Stopped(Exception):  # noqa: N818 - not an error: somebody asks us to stop
+    """The run is to end now."""
+
+
+class AgentProcess:
+    """An agent that is running; `wait` sees it through to its end.
+
+    Args:
+        agent: the executable.
+        request: the JSON object that it gets on stdin.
+        result: where it is to leave its result.
+        credentials: directory with the credentials; None leaves that to $CREDENTIALS_DIRECTORY.
+        keep_open: descriptors that it and all that it starts inherit, such as the job's lock.
+
+    Raises:
+        OSError: it cannot be started.
+    """
+
+    def __init__(
+        self,
+        agent: Path,
+        request: Mapping[str, Any],
+        result: Path,
+        *,
+        credentials: Path | None = None,
+        keep_open: tuple[int, ...] = (),
+    ) -> None:
+        self._line = b""
+        self._progress, progress = os.pipe()
+        environment = os.environ | {"CNCOP_RESULT": str(result), "CNCOP_PROGRESS_FD": str(progress)}
+        if credentials:
+            environment["CREDENTIALS_DIRECTORY"] = str(credentials)
+        try:
+            self._process = subprocess.Popen(
+                [agent],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.PIPE,
+                cwd="/",
+                env=environment,
+                pass_fds=(progress, *keep_open),
+            )
+        finally:
+            os.close(progress)
+        self._hand_over(json.dumps(request).encode())
+
+    def wait(self, on_prose: Callable[[bytes], None], on_progress: Callable[[dict[str, Any]], None]) -> int:
+        """Pass on what it tells until it ends; its exit status, negative for a signal.
+
+        Raises:
+            Stopped, KeyboardInterrupt: came from a signal handler; the agent was told, and has ended.
+        """
+        try:
+            self._listen(on_prose, on_progress)
+        except (Stopped, KeyboardInterrupt):
+            self._process.terminate()
+            self._listen(on_prose, on_progress)
+            self._process.wait()
+            raise
+        return self._process.wait()
+
+    def _hand_over(self, request: bytes) -> None:
+        """An agent that does not read its request says why by its status; that is not ours to judge."""
+        stdin = self._process.stdin
+        try:
+            if stdin:
+                stdin.write(request)
+                stdin.close()
+        except BrokenPipeError:
+            self._line = b""
+
+    def _listen(
+        self, on_prose: Callable[[bytes], None], on_progress: Callable[[dict[str, Any]], None]
+    ) -> None:
+        """Read prose and progress until the agent, and all that it started, has closed them."""
+        stderr = self._process.stderr
+        with selectors.DefaultSelector() as selector:
+            if stderr:
+                selector.register(stderr.fileno(), selectors.EVENT_READ, on_prose)
+            selector.register(
+                self._progress, selectors.EVENT_READ, lambda data: self._note(data, on_progress)
+            )
+            while selector.get_map():
+                for key, _ in selector.select():
+                    if data := os.read(key.fd, 65536):
+                        key.data(data)
+                    else:
+                        selector.unregister(key.fd)
+
+    def _note(self, data: bytes, on_progress: Callable[[dict[str, Any]], None]) -> None:
+        *lines, self._line = (self._line + data).split(b"\n")
+        self._line = self._line[-_LONGEST_LINE:]
+        for line in lines[-1:]:  # the newest is all that anybody wants to see
+            try:
+                document = json.loads(line)
+            except (ValueError, RecursionError):
+                return
+            if isinstance(document, dict):
+                on_progress(document)

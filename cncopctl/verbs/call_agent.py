@@ -1,0 +1,104 @@
+"""Calling a job's agent directly, in the foreground: for what a person waits for, such as a restore.
+
+It needs no systemd, so that files come back from a machine that is half gone.
+"""
+
+from __future__ import annotations
+
+import shutil
+import signal
+import tempfile
+import uuid
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from cncopctl.core.compiled import CompiledJob
+from cncopctl.core.errors import CncopError, InstallError
+from cncopctl.core.layout import Layout
+from cncopctl.core.outcome import Outcome
+from cncopctl.edges.run_files import RunFiles
+from cncopctl.verbs.agent_process import AgentProcess, Stopped
+
+OnProgress = Callable[[dict[str, Any]], None]
+
+
+class AgentFailedError(CncopError):
+    """The agent did not end with OK; the message is its own."""
+
+    exit_status = 3
+
+
+def call_agent(
+    layout: Layout, job: CompiledJob, action: str, details: Mapping[str, Any], on_progress: OnProgress
+) -> dict[str, Any]:
+    """Have the job's agent perform `action` and return its result.
+
+    Args:
+        layout: the installation, whose credentials it is given.
+        job: the job.
+        action: one of the contract's actions.
+        details: what the request holds for this action besides the job.
+        on_progress: called with each progress document.
+
+    Raises:
+        AgentFailedError: the agent ended with anything but OK.
+        InstallError: it cannot be started.
+    """
+    run_id = uuid.uuid4().hex
+    request = {
+        "contract": 1,
+        "action": action,
+        "run_id": run_id,
+        "attempt": 1,
+        "dry_run": False,
+        "cache_directory": str(layout.cache),
+        "job": job.agent_values(),
+        **details,
+    }
+    with tempfile.TemporaryDirectory(prefix="cncop-call-") as private:
+        files = RunFiles(Path(private), "call")
+        files.write_run({})
+        credentials = _lend_credentials(layout, Path(private))
+        prose: list[bytes] = []
+        signal.signal(signal.SIGTERM, _stop)
+        try:
+            agent = AgentProcess(Path(job.agent), request, files.result, credentials=credentials)
+            status = agent.wait(prose.append, on_progress)
+        except Stopped:
+            raise AgentFailedError(f"{job.id}: stopped before it was done") from None
+        except OSError as error:
+            raise InstallError(f"{error.filename}: {error.strerror}", "run: cncopctl sync-profile") from error
+        return _verdict(job, status, files.read_result(), b"".join(prose))
+
+
+def _stop(_signal: int, _frame: object) -> None:
+    raise Stopped
+
+
+def _lend_credentials(layout: Layout, private: Path) -> Path:
+    """Copies of the stored credentials in a directory that only we can read, as systemd would make them."""
+    directory = private / "credentials"
+    directory.mkdir(mode=0o700)
+    for path in _stored(layout):
+        shutil.copyfile(path, directory / path.name)
+        (directory / path.name).chmod(0o400)
+    return directory
+
+
+def _stored(layout: Layout) -> Iterable[Path]:
+    try:
+        return [path for path in layout.credentials.iterdir() if path.is_file()]
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        raise InstallError(f"{error.filename}: {error.strerror}", "is this the right user?") from error
+
+
+def _verdict(job: CompiledJob, status: int, result: dict[str, Any], prose: bytes) -> dict[str, Any]:
+    outcome = Outcome.of_agent(status)
+    if outcome is Outcome.OK:
+        return result
+    last = prose.decode("utf-8", "backslashreplace").strip().splitlines()[-1:]
+    phrase = result.get("phrase") or (last[0] if last else f"its agent ended with status {status}")
+    raise AgentFailedError(f"{job.id}: {phrase}", str(result.get("hint") or ""))

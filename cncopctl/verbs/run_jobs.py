@@ -1,0 +1,102 @@
+"""runjob: start the services of jobs over D-Bus, and follow them to their ends."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Protocol
+
+from cncopctl.core.compiled import CompiledJob
+from cncopctl.core.layout import Layout
+from cncopctl.core.naming import service_name
+from cncopctl.core.outcome import Outcome
+from cncopctl.core.run import Progress, Run
+from cncopctl.edges.history import History
+from cncopctl.edges.run_files import running
+from cncopctl.edges.systemd import Systemd
+
+_TICK = 0.2
+
+
+class Display(Protocol):
+    """What is told about jobs while they run."""
+
+    def begins(self, job: CompiledJob) -> None:
+        """The job's service has been started."""
+
+    def comes_on(self, job_id: str, progress: Progress) -> None:
+        """How far it has come."""
+
+    def ends(self, job: CompiledJob, run: Run) -> None:
+        """The run has ended."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Started:
+    job: CompiledJob
+    at: datetime
+
+
+def run_jobs(
+    layout: Layout, systemd: Systemd, jobs: Sequence[CompiledJob], parallel: int, display: Display
+) -> list[Run]:
+    """Run `jobs` in their order, at most `parallel` at a time; their runs in the order of their ends.
+
+    A job that is running already is not started again: `systemctl start` would wait for that run and report
+    its end as ours.
+
+    Raises:
+        SystemdError: a service cannot be started.
+    """
+    waiting, started, runs = list(jobs), dict[bytes, _Started](), list[Run]()
+    while waiting or started:
+        while waiting and len(started) < parallel:
+            _start(layout, systemd, waiting.pop(0), started, runs, display)
+        for path, result in systemd.follow(list(started), _TICK, _watcher(layout, display)):
+            run = _ended(layout, started.pop(path), result)
+            display.ends(_job(jobs, run), run)
+            runs.append(run)
+            break
+    return runs
+
+
+def _start(
+    layout: Layout,
+    systemd: Systemd,
+    job: CompiledJob,
+    started: dict[bytes, _Started],
+    runs: list[Run],
+    display: Display,
+) -> None:
+    unit, now = service_name(job.id), datetime.now(UTC)
+    if (loaded := systemd.units([unit]).get(unit)) and loaded.active_state not in ("inactive", "failed"):
+        phrase = "is running already; follow it with: journalctl -f -u " + unit
+        skipped = Run("", job.id, job.title, now, ended=now, outcome=Outcome.SKIPPED, phrase=phrase)
+        display.ends(job, skipped)
+        runs.append(skipped)
+        return
+    started[systemd.start(unit, wait=False)] = _Started(job, now)
+    display.begins(job)
+
+
+def _watcher(layout: Layout, display: Display) -> Callable[[], None]:
+    def watch() -> None:
+        for job_id, (_run, progress) in running(layout.runs).items():
+            display.comes_on(job_id, Progress.from_document(progress))
+
+    return watch
+
+
+def _ended(layout: Layout, started: _Started, result: str) -> Run:
+    """What the run's close has put into the history; systemd's own word where there is nothing."""
+    job = started.job
+    if run := History(layout.history).since(job.id, started.at):
+        return run
+    phrase = f"systemd says: {result}; look at: journalctl -u {service_name(job.id)}"
+    outcome = Outcome.SKIPPED if result == "done" else Outcome.ERROR
+    return Run("", job.id, job.title, started.at, ended=datetime.now(UTC), outcome=outcome, phrase=phrase)
+
+
+def _job(jobs: Sequence[CompiledJob], run: Run) -> CompiledJob:
+    return next(job for job in jobs if job.id == run.job)
