@@ -57,7 +57,9 @@ def unshare(flags: int) -> None:
 
 
 def mount(*arguments: str | Path) -> None:
-    subprocess.run(["mount", *arguments], check=True)
+    done = subprocess.run(["mount", *arguments], stderr=subprocess.PIPE, text=True, check=False)
+    if done.returncode != 0:
+        raise StartError(done.stderr.rstrip())
 
 
 class Home:
@@ -107,6 +109,8 @@ class Home:
         }
 
     def remove(self) -> None:
+        with contextlib.suppress(FileNotFoundError):  # what a user's manager closes even to that user
+            (self.runtime / "systemd/inaccessible/dir").chmod(0o700)
         shutil.rmtree(self.runtime)
         shutil.rmtree(self.top)
 
@@ -170,7 +174,7 @@ class Readiness:
 
     def close(self) -> None:
         self._socket.close()
-        self.path.unlink()
+        self.path.unlink(missing_ok=True)
 
 
 def enter_namespaces(top: Path) -> Callable[[str], ControlGroup]:
@@ -183,13 +187,15 @@ def enter_namespaces(top: Path) -> Callable[[str], ControlGroup]:
     return lambda name: ControlGroup(unified / own_control_group(), name)
 
 
-def show_only_our_systemd(group: ControlGroup) -> None:
+def show_only_our_systemd(group: ControlGroup, scratch: Path) -> None:
     """Make /run/systemd, /run/log and /sys/fs/cgroup look as on a machine that systemd has booted."""
     origin = group.path.parent / "cgroup.procs"
     group.join()
     unshare(CLONE_NEWCGROUP)
     origin.write_text("0")
-    mount("-t", "cgroup2", "cgroup2", "/sys/fs/cgroup")
+    # The kernel refuses to mount a file system directly upon itself.
+    mount("-t", "cgroup2", "cgroup2", scratch)
+    mount("--move", scratch, "/sys/fs/cgroup")
     for hidden in ("/run/systemd", "/run/log"):
         Path(hidden).mkdir(exist_ok=True)
         mount("-t", "tmpfs", "-o", "mode=755", "tmpfs", hidden)
@@ -228,12 +234,14 @@ class PrivateManager:
 
     def start(self) -> None:
         if self._own_namespaces:
-            show_only_our_systemd(self.group)
+            show_only_our_systemd(self.group, scratch=self.home.path)
             conf = Path("/run/systemd/journald.conf.d/private.conf")
             conf.parent.mkdir()
             conf.write_text(JOURNALD_CONF)
             self._start(f"{SYSTEMD}/systemd-journald", group="system.slice/systemd-journald.service")
         self._start(f"{SYSTEMD}/systemd", "--user", "--log-target=journal", group=self._manager_group())
+        # The manager says RELOADING=1 and more ever after: a socket that nobody reads would fill and block it.
+        self._readiness.close()
         self._wake_the_bus()
 
     def _manager_group(self) -> str:
@@ -271,13 +279,15 @@ class PrivateManager:
         return kept | {name: value for name, value in self.home.variables().items() if name != "PATH"}
 
     def client(self) -> list[str]:
-        """The words that run `DIRECTORY COMMAND...` with the manager, and end it when the manager stops."""
+        """The words that run `DIRECTORY COMMAND...` with the manager; as root, they end with it."""
+        command = 'env --chdir="$0" "$@"'
+        if not self._own_namespaces:
+            # Only root may move a process from its session to our group.
+            return ["sh", "-c", f"exec {command}"]
         (self.group.path / "client.scope").mkdir(exist_ok=True)
-        procs, enter = self.group.path / "client.scope/cgroup.procs", ""
-        if self._own_namespaces:
-            procs = Path(f"/proc/{os.getpid()}/root/sys/fs/cgroup/client.scope/cgroup.procs")
-            enter = f"nsenter --target {os.getpid()} --mount --cgroup -- "
-        return ["sh", "-c", f'echo 0 >{procs} && exec {enter}env --chdir="$0" "$@"']
+        join = f"echo 0 >/proc/{os.getpid()}/root/sys/fs/cgroup/client.scope/cgroup.procs"
+        enter = f"nsenter --target {os.getpid()} --mount --cgroup --"
+        return ["sh", "-c", f"{join} && exec {enter} {command}"]
 
     def describe(self) -> dict[str, object]:
         """What a client in another process needs to know."""
