@@ -22,10 +22,12 @@ import sys
 from pathlib import Path
 
 from manager.private_manager import (
+    ControlGroup,
     Readiness,
     StartError,
-    enter_namespaces,
+    enter_namespace,
     mount,
+    own_control_group,
     raise_exit,
     start_over_delegated,
 )
@@ -53,7 +55,7 @@ class Nspawn:
         self._top.mkdir(mode=0o700)
         self._argv = self._command(release, network=network)
         self._process: subprocess.Popen[bytes] | None = None
-        self._group = enter_namespaces(self._top)(self._top.name)
+        self._group = ControlGroup(enter_namespace(self._top) / own_control_group(), self._top.name)
         self._readiness = Readiness(self._top)
         self._mount()
 
@@ -65,8 +67,6 @@ class Nspawn:
             (disk / name).mkdir()
         layers = f"lowerdir={self._image},upperdir={disk}/upper,workdir={disk}/work"
         mount("-t", "overlay", "-o", layers, "overlay", disk / "root")
-        # Where the host has a hierarchy of version 1 as well, systemd-nspawn would leave groups in it.
-        mount("--bind", self._top / "cgroup", "/sys/fs/cgroup")
         # systemd-nspawn leaves directories here; and it is not to meet the host's systemd.
         Path("/run/systemd").mkdir(exist_ok=True)
         mount("-t", "tmpfs", "-o", "mode=755", "tmpfs", "/run/systemd")

@@ -127,6 +127,14 @@ def test_another_user_may_run_a_command_at_a_terminal(machine: Machine) -> None:
     assert running.stdout == "running\n"
 
 
+def test_a_private_user_manager_runs_as_root_and_as_a_user(machine: Machine) -> None:
+    machine.copy_in(TESTS / "manager/private_manager.py", "/srv")
+    command = ["/srv/private_manager.py", "--", "systemctl", "--user", "is-system-running"]
+    assert machine.run(*command).stdout == "running\n"
+    machine.run("useradd", "--create-home", "bob")
+    assert machine.run_logged_in("bob", *command).stdout == "running\n"
+
+
 def test_a_reboot_keeps_the_disk_and_the_identity(machine: Machine) -> None:
     identity, boot = machine.read("/etc/machine-id"), machine.read("/proc/sys/kernel/random/boot_id")
     machine.write("/var/lib/kept", "yes\n")

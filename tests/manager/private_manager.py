@@ -26,11 +26,11 @@ import stat
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 SYSTEMD = "/usr/lib/systemd"
-CLONE_NEWNS, CLONE_NEWCGROUP = 0x00020000, 0x02000000
+CLONE_NEWNS = 0x00020000
 START_TIMEOUT, STOP_TIMEOUT = 20.0, 3.0
 # What an unprivileged user's manager would set: a service must not find the tests' environment.
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -46,14 +46,6 @@ RateLimitIntervalSec=0
 
 class StartError(Exception):
     """The manager could not be started; the message says why and what to do."""
-
-
-def unshare(flags: int) -> None:
-    """Move this process to new namespaces (os.unshare came with Python 3.12)."""
-    libc = ctypes.CDLL(None, use_errno=True)
-    if libc.unshare(flags) != 0:
-        number = ctypes.get_errno()
-        raise StartError(f"unshare: {os.strerror(number)}; a container needs CAP_SYS_ADMIN for this")
 
 
 def mount(*arguments: str | Path) -> None:
@@ -109,8 +101,10 @@ class Home:
         }
 
     def remove(self) -> None:
-        with contextlib.suppress(FileNotFoundError):  # what a user's manager closes even to that user
-            (self.runtime / "systemd/inaccessible/dir").chmod(0o700)
+        # A user's manager keeps them closed even to that user (257 the upper one, too).
+        for closed in ("systemd/inaccessible", "systemd/inaccessible/dir"):
+            with contextlib.suppress(FileNotFoundError):
+                (self.runtime / closed).chmod(0o700)
         shutil.rmtree(self.runtime)
         shutil.rmtree(self.top)
 
@@ -122,10 +116,11 @@ class ControlGroup:
         self.path = parent / name
         self.path.mkdir()
 
-    def join(self, child: str = "", pid: int = 0) -> None:
+    def join(self, child: str) -> None:
+        """Move this process to a group below."""
         directory = self.path / child
         directory.mkdir(parents=True, exist_ok=True)
-        (directory / "cgroup.procs").write_text(str(pid))
+        (directory / "cgroup.procs").write_text("0")
 
     def kill(self) -> None:
         """Kill every process in the group and wait until none is left."""
@@ -177,25 +172,23 @@ class Readiness:
         self.path.unlink(missing_ok=True)
 
 
-def enter_namespaces(top: Path) -> Callable[[str], ControlGroup]:
-    """Leave the host's view of mounts; return what makes a control group in it."""
-    unshare(CLONE_NEWNS)
+def enter_namespace(top: Path) -> Path:
+    """Leave the host's view of mounts; return where the whole unified hierarchy is in ours."""
+    libc = ctypes.CDLL(None, use_errno=True)  # os.unshare came with Python 3.12
+    if libc.unshare(CLONE_NEWNS) != 0:
+        why = os.strerror(ctypes.get_errno())
+        raise StartError(f"no mount namespace: {why}; in a container this needs CAP_SYS_ADMIN")
     mount("--make-rprivate", "/")
     unified = top / "cgroup"
     unified.mkdir()
     mount("-t", "cgroup2", "cgroup2", unified)
-    return lambda name: ControlGroup(unified / own_control_group(), name)
+    # Where the host has hierarchies of version 1 as well, what we start shall not use them.
+    mount("--bind", unified, "/sys/fs/cgroup")
+    return unified
 
 
-def show_only_our_systemd(group: ControlGroup, scratch: Path) -> None:
-    """Make /run/systemd, /run/log and /sys/fs/cgroup look as on a machine that systemd has booted."""
-    origin = group.path.parent / "cgroup.procs"
-    group.join()
-    unshare(CLONE_NEWCGROUP)
-    origin.write_text("0")
-    # The kernel refuses to mount a file system directly upon itself.
-    mount("-t", "cgroup2", "cgroup2", scratch)
-    mount("--move", scratch, "/sys/fs/cgroup")
+def hide_the_hosts_systemd() -> None:
+    """Make /run/systemd and /run/log look as on a machine that systemd has just booted."""
     for hidden in ("/run/systemd", "/run/log"):
         Path(hidden).mkdir(exist_ok=True)
         mount("-t", "tmpfs", "-o", "mode=755", "tmpfs", hidden)
@@ -224,17 +217,15 @@ class PrivateManager:
     def __init__(self) -> None:
         self.home = Home()
         self._processes: list[subprocess.Popen[bytes]] = []
-        self._own_namespaces = os.geteuid() == 0
-        name = self.home.runtime.name
-        if self._own_namespaces:
-            self.group = enter_namespaces(self.home.top)(name)
-        else:
-            self.group = ControlGroup(Path("/sys/fs/cgroup") / own_control_group(), name)
+        self._own_namespace = os.geteuid() == 0
+        unified = enter_namespace(self.home.top) if self._own_namespace else Path("/sys/fs/cgroup")
+        # As a slice, by name, it does not keep journald from telling which unit has logged a line.
+        self.group = ControlGroup(unified / own_control_group(), f"{self.home.runtime.name}.slice")
         self._readiness = Readiness(self.home.top)
 
     def start(self) -> None:
-        if self._own_namespaces:
-            show_only_our_systemd(self.group, scratch=self.home.path)
+        if self._own_namespace:
+            hide_the_hosts_systemd()
             conf = Path("/run/systemd/journald.conf.d/private.conf")
             conf.parent.mkdir()
             conf.write_text(JOURNALD_CONF)
@@ -281,13 +272,14 @@ class PrivateManager:
     def client(self) -> list[str]:
         """The words that run `DIRECTORY COMMAND...` with the manager; as root, they end with it."""
         command = 'env --chdir="$0" "$@"'
-        if not self._own_namespaces:
+        if not self._own_namespace:
             # Only root may move a process from its session to our group.
             return ["sh", "-c", f"exec {command}"]
-        (self.group.path / "client.scope").mkdir(exist_ok=True)
-        join = f"echo 0 >/proc/{os.getpid()}/root/sys/fs/cgroup/client.scope/cgroup.procs"
-        enter = f"nsenter --target {os.getpid()} --mount --cgroup --"
-        return ["sh", "-c", f"{join} && exec {enter} {command}"]
+        clients = self.group.path / "client.scope"
+        clients.mkdir(exist_ok=True)
+        us = os.getpid()
+        enter = f"nsenter --target {us} --mount -- {command}"
+        return ["sh", "-c", f"echo 0 >/proc/{us}/root{clients}/cgroup.procs && exec {enter}"]
 
     def describe(self) -> dict[str, object]:
         """What a client in another process needs to know."""
@@ -298,14 +290,10 @@ class PrivateManager:
             "environment": self.environment(),
             "client": self.client(),
             "pid": self._processes[-1].pid,
-            "own_journal": self._own_namespaces,
-            "group": str("/" / self._visible_group() / self._manager_group()),
+            "own_journal": self._own_namespace,
+            "group": str("/" / own_control_group() / self.group.path.name / self._manager_group()),
             "paths": {name: str(path) for name, path in paths.items()},
         }
-
-    def _visible_group(self) -> Path:
-        """Our group as the journal shows it."""
-        return Path() if self._own_namespaces else own_control_group() / self.group.path.name
 
     def stop(self) -> None:
         """End the services as at a logout, whatever is left by force, and remove every trace."""
@@ -321,8 +309,8 @@ class PrivateManager:
         self._readiness.close()
         self.group.remove()
         self._unmount_credentials()
-        if self._own_namespaces:
-            subprocess.run(["umount", self.home.top / "cgroup"], check=True)
+        if self._own_namespace:
+            subprocess.run(["umount", "--lazy", self.home.top / "cgroup"], check=True)
         self.home.remove()
 
     def _unmount_credentials(self) -> None:

@@ -91,7 +91,6 @@ def test_a_credential_reaches_every_command_of_a_sandboxed_service(shared_manage
         f"LoadCredential=password:{secret}\n"
         "ProtectSystem=strict\n"
         "PrivateTmp=yes\n"
-        "PrivateDevices=yes\n"
         "NoNewPrivileges=yes\n"
         "ExecStart=sh -c 'cat $$CREDENTIALS_DIRECTORY/password'\n"
         "ExecStopPost=true\n",

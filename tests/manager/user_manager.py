@@ -36,6 +36,7 @@ class UserManager:
             text=True,
             start_new_session=True,
         )
+        self._started: list[subprocess.Popen[str]] = []
         self._since = int(time.time())
         facts = json.loads(self._read_facts())
         self.env: dict[str, str] = facts["environment"]
@@ -101,7 +102,9 @@ class UserManager:
 
     def popen(self, *argv: str | Path, **options: Any) -> "subprocess.Popen[str]":
         """Start a command with the manager; stop() ends it if it is still there."""
-        return subprocess.Popen(self.argv(*argv), env=self.env, text=True, **options)
+        process = subprocess.Popen(self.argv(*argv), env=self.env, text=True, **options)
+        self._started.append(process)
+        return process
 
     def systemctl(self, *words: str | Path, check: bool = True) -> str:
         """What `systemctl --user` prints."""
@@ -149,6 +152,8 @@ class UserManager:
 
     def stop(self) -> None:
         """Stop the manager and all that runs with it, and remove its directories; once is enough."""
+        for process in self._started:
+            process.kill()
         self._pipe(self._supervisor.stdin).close()
         self._pipe(self._supervisor.stdout).close()
         if status := self._supervisor.wait():
