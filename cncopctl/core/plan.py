@@ -142,9 +142,10 @@ def make_plan(wanted: Wanted, installed: Installed, loaded: Loaded | None, *, pr
     ]
     running = [name for name in removable if _runs_on(name, loaded)]
     removed = [name for name in removable if name not in running]
+    ghosts = [name for name in _ghosts(wanted, installed, loaded) if prune or job_of(name) in wanted.compiled]
     steps = [
         *_compile(wanted, installed),
-        *_retire(removed, installed, loaded),
+        *_retire([name for name in removed if is_timer(name)], ghosts, installed, loaded),
         *_write(wanted, installed),
         *_link(wanted, installed),
         *_delete(removed),
@@ -174,14 +175,28 @@ def _compile(wanted: Wanted, installed: Installed) -> Iterator[Step]:
             yield Step(Action.COMPILE, job_id, reason, text)
 
 
-def _retire(removed: Iterable[str], installed: Installed, loaded: Loaded | None) -> Iterator[Step]:
-    timers = [name for name in removed if is_timer(name)]
-    for name in timers:
-        if loaded is not None and loaded.is_active(name):
+def _ghosts(wanted: Wanted, installed: Installed, loaded: Loaded | None) -> list[str]:
+    """Timers of ours that still run though somebody has deleted their files, and nothing wants them."""
+    return [
+        name
+        for name in (loaded.active if loaded else ())
+        if is_timer(name) and job_of(name) in installed.compiled
+        if name not in wanted.units and name not in installed.units
+    ]
+
+
+def _retire(
+    removed: Iterable[str], ghosts: Iterable[str], installed: Installed, loaded: Loaded | None
+) -> Iterator[Step]:
+    if loaded is None:
+        return
+    for name in (*removed, *ghosts):
+        if loaded.is_active(name):
             yield Step(Action.STOP, name, _REMOVED)
-    for name in timers:
-        # A stamp left behind would make a later job of the same id run at once (systemd.timer(5), Persistent=).
-        if loaded is not None and not installed.units[name].is_masked:
+    # A stamp left behind would make a later job of the same id run at once (systemd.timer(5), Persistent=).
+    # It is systemd that removes it, and only for units that it has loaded.
+    for name in (*removed, *ghosts):
+        if name in loaded.from_files:
             yield Step(Action.CLEAN, name, _REMOVED)
 
 
