@@ -11,8 +11,8 @@ from zoneinfo import ZoneInfo
 
 MINUTE = timedelta(minutes=1)
 DAY = timedelta(days=1)
-MONTH_NAMES = "JAN FEB MAR APR MAY JUN JUL AUG SEP OCT NOV DEC".split()
-DAY_NAMES = "SUN MON TUE WED THU FRI SAT".split()
+MONTH_NAMES = ["JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC"]
+DAY_NAMES = ["SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT"]
 
 
 class Oracle:
@@ -30,7 +30,9 @@ class Oracle:
         self.either = self.dom[0] not in "*?" and self.dow[0] not in "*?"
         self.plain_days, self.odd_days = split(self.dom.replace("?", "*"), r".*[LW].*")
         self.day_numbers = numbers(self.plain_days, 1, 31)
-        self.plain_weekdays, self.odd_weekdays = split(named(self.dow.replace("?", "*"), DAY_NAMES, 0), r".*[L#].*")
+        self.plain_weekdays, self.odd_weekdays = split(
+            named(self.dow.replace("?", "*"), DAY_NAMES, 0), r".*[L#].*"
+        )
         self.weekdays = {n % 7 for n in weekday_numbers(self.plain_weekdays)}
 
     def has_day(self, day: date) -> bool:

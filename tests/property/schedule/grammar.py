@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from random import Random
 
-MONTHS = "JAN FEB MAR APR MAY JUN JUL AUG SEP OCT NOV DEC".split()
-DAYS = "SUN MON TUE WED THU FRI SAT".split()
+MONTHS = ["JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC"]
+DAYS = ["SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT"]
 
 
 def draw(random: Random, *, plain: bool = False) -> str:
@@ -85,3 +85,49 @@ def weekday(random: Random, plain: bool) -> str:
         return element(random, 0, 7, DAYS)
 
     return ",".join(term() for _ in range(random.choice([1, 1, 1, 2, 3])))
+
+
+# Fields of schedules that run at night, the more usual ones more often.
+NIGHT_MINUTES = [
+    "0",
+    "30",
+    "15",
+    "59",
+    "*",
+    "*/15",
+    "*/20",
+    "0-30",
+    "5,35",
+    "45",
+    "0-59/10",
+    "10-50/7",
+    "*/7",
+]
+NIGHT_HOURS = [
+    "0",
+    "1",
+    "2",
+    "3",
+    "*",
+    "*/2",
+    "0-5",
+    "1-3",
+    "23",
+    "0,2",
+    "2,12",
+    "22-3",
+    "*/3",
+    "0-23/4",
+    "4",
+]
+NIGHT_DAYS = ["*", "*", "*", "*", "*", "*", "L", "LW", "1-7", "*/2", "31", "25-31", "26", "L-3", "1W"]
+NIGHT_MONTHS = ["*", "*", "*", "*", "*", "*", "3,10", "3", "9-11", "*/2"]
+NIGHT_WEEKDAYS = ["*", "*", "*", "*", "*", "*", "0", "SUN", "FRI-SUN", "0L", "0#2", "5L", "SAT"]
+NIGHT_SECONDS = ["", "", "", "", "", " 30", " 0,59", " */20"]
+
+
+def draw_near_change(random: Random) -> str:
+    """Return an expression with many times between 22:00 and 05:00, when clocks change."""
+    day = " ".join(random.choice(field) for field in (NIGHT_DAYS, NIGHT_MONTHS, NIGHT_WEEKDAYS))
+    time = f"{random.choice(NIGHT_MINUTES)} {random.choice(NIGHT_HOURS)}"
+    return f"{time} {day}{random.choice(NIGHT_SECONDS)}"
