@@ -115,8 +115,13 @@ class Systemd:
         return self._job("StopUnit", unit, "stop", wait=wait)
 
     def clean_state(self, unit: str) -> None:
-        """Remove what `unit`, which must be inactive, keeps as state: a timer's Persistent= stamp."""
-        self._call("CleanUnit", unit, ["state"])
+        """Remove what `unit`, which must be inactive, keeps as state, if anything: a timer's Persistent= stamp."""
+        try:
+            self._call("CleanUnit", unit, ["state"])
+        except SystemdError as refusal:
+            # A timer with Persistent=no has no stamp, which systemd calls an error.
+            if "org.freedesktop.systemd1.NothingToClean" not in str(refusal.__cause__):
+                raise
 
     def follow(
         self, jobs: Iterable[bytes], tick: float, on_tick: Callable[[], None]
