@@ -9,13 +9,14 @@ from collections.abc import Iterator
 import click
 
 from cncopctl.cli.options import installation_options, json_option, manager_of
-from cncopctl.core.layout import Layout
+from cncopctl.core.layout import Layout, Scope
 from cncopctl.core.naming import job_of
-from cncopctl.core.plan import Action, Plan, Step
+from cncopctl.core.plan import NEW_JOB, Action, Plan, Step
 from cncopctl.verbs.sync_profile import Synced, sync_profile
 
 # More lines than this are no news but noise; --json has them all.
 _MOST_LINES = 40
+_ADDED = {"new": "added", NEW_JOB: "added"}
 
 
 @click.command("sync-profile")
@@ -99,7 +100,7 @@ def _lines(plan: Plan) -> Iterator[str]:
     """One line for each job, with the step that says most about it."""
     telling: dict[str, tuple[str, str]] = {}
     for step in plan.steps:
-        if (kind := _kind(step)) and (job := _job(step) or step.name):
+        if (kind := _kind(step)) and (job := _job(step) or step.name.rpartition("/")[2]):
             telling.setdefault(job, (kind, step.reason))
     width = min(max(map(len, telling), default=0), 64)
     for job, (kind, reason) in telling.items():
@@ -109,9 +110,9 @@ def _lines(plan: Plan) -> Iterator[str]:
 def _kind(step: Step) -> str:
     match step.action:
         case Action.COMPILE:
-            return "added" if step.reason == "new job" else "changed"
+            return _ADDED.get(step.reason, "changed")
         case Action.WRITE | Action.LINK:
-            return "repaired" if step.reason.endswith("by hand") else "changed"
+            return "repaired" if step.reason.endswith("by hand") else _ADDED.get(step.reason, "changed")
         case Action.DELETE | Action.UNLINK | Action.FORGET:
             return "removed"
         case Action.START:
@@ -131,4 +132,7 @@ def _summary(synced: Synced, layout: Layout, *, dry_run: bool) -> str:
             if count
             else f"{jobs}; a sync would reload systemd"
         )
-    return f"{jobs} in {layout.units}"
+    if layout.scope is Scope.DIRECTORY:
+        return f"{jobs} in {layout.units}"
+    user = " --user" if layout.scope is Scope.USER else ""
+    return f"{jobs}; when they run: systemctl{user} list-timers 'cncop-*'"

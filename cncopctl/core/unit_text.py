@@ -12,7 +12,13 @@ each tried on 252 and 257):
 
 from __future__ import annotations
 
+import re
 from enum import Enum, auto
+from functools import lru_cache
+
+_NONCHARACTERS = "".join(chr(plane << 16 | low) for plane in range(17) for low in (0xFFFE, 0xFFFF))
+_UNWRITABLE = re.compile(f"[\0-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ufdd0-\ufdef{_NONCHARACTERS}]")
+_QUOTED = re.compile(r"[ \"'\\;#]")
 
 
 class Place(Enum):
@@ -23,6 +29,7 @@ class Place(Enum):
     ARGUMENT = auto()
 
 
+@lru_cache(maxsize=1024)  # most values of a unit are those of every unit
 def quote(value: str, place: Place) -> str:
     """`value` so that systemd reads it back byte for byte.
 
@@ -46,21 +53,10 @@ def refusal(value: str) -> str:
     Control characters could begin a new directive or drive a terminal. systemd drops lines that are not
     valid UTF-8, among which it counts noncharacters (basic/utf8.c, unichar_is_valid).
     """
-    for position, character in enumerate(value, 1):
-        if _is_unwritable(ord(character)):
-            return f"character {position} is U+{ord(character):04X}, which cannot stand in a unit file"
-    return ""
-
-
-def _is_unwritable(code: int) -> bool:
-    return (
-        code < 0x20
-        or 0x7F <= code < 0xA0
-        or code in (0x2028, 0x2029)
-        or 0xD800 <= code < 0xE000
-        or 0xFDD0 <= code < 0xFDF0
-        or code & 0xFFFE == 0xFFFE
-    )
+    found = _UNWRITABLE.search(value)
+    if found is None:
+        return ""
+    return f"character {found.start() + 1} is U+{ord(found[0]):04X}, which cannot stand in a unit file"
 
 
 def _guarded(text: str) -> str:
@@ -70,4 +66,4 @@ def _guarded(text: str) -> str:
 
 
 def _needs_quotes(value: str) -> bool:
-    return not value or any(character in " \"'\\;#" for character in value)
+    return not value or _QUOTED.search(value) is not None

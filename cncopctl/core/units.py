@@ -6,9 +6,9 @@ systemd 252, the oldest one supported, is only given where the host's systemd kn
 
 from __future__ import annotations
 
+import posixpath
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import PurePosixPath
 
 from cncopctl.core.faults import printable
 from cncopctl.core.host import Host
@@ -19,6 +19,9 @@ from cncopctl.core.schedule import Translation
 from cncopctl.core.unit_text import Place, quote
 
 REPOSITORY_PASSWORD = "repository-password"  # noqa: S105 - the credential's name, not its value
+
+# What PrivateTmp= hides.
+_PRIVATE = ("/tmp", "/var/tmp")  # noqa: S108 - named, not used
 
 # What rsync and restic need to read what belongs to others and to give it back to them in the mirror.
 _CAPABILITIES = (
@@ -87,7 +90,7 @@ def _service_values(job: Job, host: Host, layout: Layout) -> dict[str, object]:
         "mounts": " ".join(_mounts(job)) if layout.scope is not Scope.USER else "",
         "needs_network": own and not _is_local(job),
         "credentials": [
-            (name, quote(str(layout.credentials / name), Place.TEXT)) for name in credentials_of(job)
+            (name, quote(f"{layout.credentials}/{name}", Place.TEXT)) for name in credentials_of(job)
         ],
         "low_priority": job.priority is Priority.LOW,
         "limits": list(_limits(job)),
@@ -106,7 +109,7 @@ def credentials_of(job: Job) -> list[str]:
 
 
 def _source_path(job: Job, layout: Layout) -> str:
-    return quote(str(layout.configuration / job.file), Place.TEXT)
+    return quote(f"{layout.configuration}/{job.file}", Place.TEXT)
 
 
 def _flag(layout: Layout) -> str:
@@ -136,9 +139,12 @@ def _writable(job: Job, layout: Layout) -> Iterator[str]:
 
 def _touches_tmp(job: Job) -> bool:
     """Whether a private /tmp would hide what the job is about: it would find its source empty."""
-    private = (PurePosixPath("/tmp"), PurePosixPath("/var/tmp"))  # noqa: S108 - named, not used
-    places = [PurePosixPath(path) for path in (job.source, job.destination) if path.startswith("/")]
-    return any(place.is_relative_to(tmp) or tmp.is_relative_to(place) for place in places for tmp in private)
+    places = [posixpath.normpath(path) for path in (job.source, job.destination) if path.startswith("/")]
+    return any(_is_within(place, tmp) or _is_within(tmp, place) for place in places for tmp in _PRIVATE)
+
+
+def _is_within(path: str, other: str) -> bool:
+    return f"{path}/".startswith(f"{other}/".replace("//", "/"))
 
 
 def _limits(job: Job) -> Iterator[tuple[str, str]]:

@@ -33,10 +33,9 @@ class Staging:
             for name, content in contents.items():
                 _write(f"{self.directory}/{name}", content, mode, sync=len(contents) <= _FEW)
 
-    def sync(self) -> None:
-        """Return once the staged contents would survive a power cut."""
-        if len(self._names) > _FEW:
-            sync_filesystem(self.directory)
+    def is_synced(self) -> bool:
+        """Whether the staged contents would survive a power cut already."""
+        return len(self._names) <= _FEW
 
     def put(self) -> None:
         """Put each file into its place, atomically, and make that last."""
@@ -49,6 +48,13 @@ class Staging:
     def discard(self) -> None:
         """Remove what is still staged."""
         shutil.rmtree(self.directory, ignore_errors=True)
+
+
+def sync_all(stagings: Iterable[Staging]) -> None:
+    """Return once all staged contents would survive a power cut, with one syncfs(2) for each filesystem."""
+    directories = [staging.directory for staging in stagings if not staging.is_synced()]
+    for directory in {directory.stat().st_dev: directory for directory in directories}.values():
+        sync_filesystem(directory)
 
 
 def _write(path: str, content: str | bytes, mode: int, *, sync: bool) -> None:

@@ -106,8 +106,7 @@ def _stage(plan: Plan, layout: Layout) -> Mapping[Action, files.Staging]:
     staged = {Action.WRITE: files.Staging(layout.units, units)}
     verification = _verification(staged[Action.WRITE].directory, units, layout) if units else None
     staged[Action.COMPILE] = files.Staging(layout.compiled_jobs, compiled, 0o600)
-    for staging in staged.values():
-        staging.sync()
+    files.sync_all(staged.values())
     try:
         if verification:
             verification.require()

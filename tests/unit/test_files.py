@@ -50,7 +50,7 @@ def test_a_link_is_made_and_replaced(tmp_path: Path) -> None:
 def test_staged_files_are_put_into_place_together(tmp_path: Path, count: int) -> None:
     staging = Staging(tmp_path, {f"f{number}": f"text {number}" for number in range(count)}, 0o600)
     assert names(tmp_path) == [".cncop-staging"]
-    staging.sync()
+    files.sync_all([staging])
     staging.put()
     assert names(tmp_path) == sorted(f"f{number}" for number in range(count))
     assert {path.stat().st_mode & 0o777 for path in tmp_path.iterdir()} == {0o600}
@@ -63,7 +63,7 @@ def test_staged_files_can_be_thrown_away(tmp_path: Path) -> None:
 
 def test_nothing_staged_leaves_no_trace(tmp_path: Path) -> None:
     staging = Staging(tmp_path, {})
-    staging.sync()
+    files.sync_all([staging])
     staging.put()
     assert names(tmp_path) == []
 
