@@ -10,7 +10,14 @@ import pytest
 
 from cncopctl.core.plan import InstalledUnit
 from cncopctl.core.seal import Seal, sealed
-from cncopctl.edges.files import Staging, link_atomically, remove_all, remove_leftovers, write_atomically
+from cncopctl.edges.files import (
+    Staging,
+    link_atomically,
+    remove_all,
+    remove_leftovers,
+    sync_all,
+    write_atomically,
+)
 from cncopctl.edges.machine import command_refusal, find_agents, user_commands
 from cncopctl.edges.run_files import RunFiles
 from cncopctl.edges.spool import spool_report
@@ -50,7 +57,7 @@ def test_a_link_is_made_and_replaced(tmp_path: Path) -> None:
 def test_staged_files_are_put_into_place_together(tmp_path: Path, count: int) -> None:
     staging = Staging(tmp_path, {f"f{number}": f"text {number}" for number in range(count)}, 0o600)
     assert names(tmp_path) == [".cncop-staging"]
-    files.sync_all([staging])
+    sync_all([staging])
     staging.put()
     assert names(tmp_path) == sorted(f"f{number}" for number in range(count))
     assert {path.stat().st_mode & 0o777 for path in tmp_path.iterdir()} == {0o600}
@@ -63,7 +70,7 @@ def test_staged_files_can_be_thrown_away(tmp_path: Path) -> None:
 
 def test_nothing_staged_leaves_no_trace(tmp_path: Path) -> None:
     staging = Staging(tmp_path, {})
-    files.sync_all([staging])
+    sync_all([staging])
     staging.put()
     assert names(tmp_path) == []
 
