@@ -15,7 +15,7 @@ from cncopctl.core.schedule.boxes import (
     tidy,
 )
 from cncopctl.core.schedule.fields import values_of
-from cncopctl.core.schedule.lines import segments
+from cncopctl.core.schedule.lines import segments, write
 from cncopctl.core.schedule.model import ALL_DAYS, ALL_WEEKDAYS
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ class Candidate(NamedTuple):
 def cost(box: Candidate) -> tuple[bool, int, bool]:
     """Return how a person would rank a box among those that do as much: the less the better."""
     years_needed = len(box.group) == 1 and box.group[0] < 30
-    return (years_needed, len(segments(box.days)), box.from_end)
+    return (years_needed, len(write(box.days, ALL_DAYS, 2)), box.from_end)
 
 
 def cover(rule: DayRule, months: int, years: int, backward: bool) -> tuple[Days, ...]:
@@ -244,7 +244,7 @@ def needed_days(box: Candidate, others: dict[int, int]) -> int:
         if any(missing[length] >> 7 * day & ALL_WEEKDAYS for length in box.group)
     )
     within = box.days & (1 << left.bit_length()) - (left & -left)
-    return min((box.days, within, left), key=lambda days: (len(segments(days)), days.bit_count()))
+    return min((box.days, within, left), key=lambda days: len(write(days, ALL_DAYS, 2)))
 
 
 def place(box: Candidate) -> tuple[int, ...]:

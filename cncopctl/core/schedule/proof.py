@@ -6,10 +6,11 @@ business.
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from itertools import takewhile
+from itertools import islice, takewhile
 from typing import TYPE_CHECKING
 
 from cncopctl.core.schedule.instants import instants_after
@@ -75,8 +76,10 @@ def differences(
         reach = min((line[-1] for line in lines if len(line) >= count), default=None)
         limit = min(filter(None, (reach, horizon)), default=END_OF_TIME)
         union = sorted({instant for line in lines for instant in line})
-        meant = list(takewhile(lambda instant: instant <= limit, instants_after(schedule, base)))
-        difference = first_difference(base, meant, [instant for instant in union if instant <= limit])
+        elapsing = [instant for instant in union if instant <= limit]
+        # One more than the lines say shows what they miss, unless it lies beyond what was asked.
+        further = list(islice(instants_after(schedule, base), len(elapsing) + 1))
+        difference = first_difference(base, further[: bisect_right(further, limit)], elapsing)
         if difference:
             found.append(difference)
     return found

@@ -76,8 +76,13 @@ class Window:
 def window(now: datetime, horizon: timedelta) -> Window:
     """Return the window from the month of `now` to the end of the month of the horizon."""
     now = now.astimezone(UTC)
-    end = first_of_month(first_of_month(now + horizon) + timedelta(days=31))
-    return Window(now, first_of_month(now), end, horizon)
+    reached = next_month(now) + horizon
+    return Window(now, first_of_month(now), next_month(reached), horizon)
+
+
+def next_month(time: datetime) -> datetime:
+    """Return the first instant of the month after this one."""
+    return first_of_month(first_of_month(time) + timedelta(days=31))
 
 
 def first_of_month(time: datetime) -> datetime:
