@@ -12,7 +12,18 @@ from typing import TYPE_CHECKING
 from cncopctl.core.schedule.boxes import Box, Days, Times, month_length, tidy
 from cncopctl.core.schedule.changes import changes_between, midnight
 from cncopctl.core.schedule.fields import values_of
-from cncopctl.core.schedule.merge import DAYS, HOURS, MINUTES, MONTHS, SECONDS, YEARS, flat, joined, solid
+from cncopctl.core.schedule.merge import (
+    DAYS,
+    HOURS,
+    MINUTES,
+    MONTHS,
+    SECONDS,
+    YEARS,
+    first_instant,
+    flat,
+    joined,
+    solid,
+)
 from cncopctl.core.schedule.zones import zone
 
 if TYPE_CHECKING:
@@ -131,4 +142,4 @@ def rejoined(boxes: list[Box]) -> list[Box]:
     forward = joined(
         [flat(box) for box in boxes if not box.days.from_end], (SECONDS, MINUTES, HOURS, DAYS, MONTHS, YEARS)
     )
-    return [solid(sets) for sets in forward] + backward
+    return sorted([solid(sets) for sets in forward] + backward, key=first_instant)

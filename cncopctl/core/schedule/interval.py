@@ -61,7 +61,7 @@ def seconds_of(match: re.Match[str], field: str) -> int:
 def whole(seconds: Fraction, text: str, field: str) -> timedelta:
     """Return the interval if systemd's calendar can say it: whole seconds, at least one of them."""
     if seconds < 1 or seconds.denominator != 1:
-        hint = f"write {max(1, round(seconds))} seconds"
+        hint = f"write {max(1, round(seconds))}s"
         raise ScheduleError(f"{text.strip()} is not a whole number of seconds", hint, field=field, position=0)
     if seconds > LONGEST:
         raise ScheduleError(f"{text.strip()} never comes round before 2200", "", field=field, position=0)
