@@ -76,7 +76,11 @@ class Systemd:
 
     def units_loaded_at(self) -> datetime:
         """When the manager last read its unit files, by a daemon-reload or at its start."""
-        return datetime.fromtimestamp(int(self._get(_PATH, _MANAGER, b"UnitsLoadTimestamp", b"t")) / 1e6, UTC)
+        # The first is 0 until there has been a reload, the second tells of the start alone.
+        names = (b"UnitsLoadTimestamp", b"UnitsLoadStartTimestamp")
+        return datetime.fromtimestamp(
+            max(int(self._get(_PATH, _MANAGER, name, b"t")) for name in names) / 1e6, UTC
+        )
 
     def units(self, patterns: Iterable[str]) -> dict[str, LoadedUnit]:
         """The loaded units whose names match one of the glob `patterns`, by name."""

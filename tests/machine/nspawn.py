@@ -56,7 +56,6 @@ class Nspawn:
         self._argv = self._command(release, network=network)
         self._process: subprocess.Popen[bytes] | None = None
         self._group = ControlGroup(enter_namespace(self._top) / own_control_group(), self._top.name)
-        self._readiness = Readiness(self._top)
         self._mount()
 
     def _mount(self) -> None:
@@ -67,7 +66,6 @@ class Nspawn:
             (disk / name).mkdir()
         layers = f"lowerdir={self._image},upperdir={disk}/upper,workdir={disk}/work"
         mount("-t", "overlay", "-o", layers, "overlay", disk / "root")
-        # systemd-nspawn leaves directories here; and it is not to meet the host's systemd.
         Path("/run/systemd").mkdir(exist_ok=True)
         mount("-t", "tmpfs", "-o", "mode=755", "tmpfs", "/run/systemd")
 
@@ -90,12 +88,22 @@ class Nspawn:
             *(outside if network else ["--private-network", "--resolv-conf=off"]),
         ]
 
+    def _renew_run(self) -> None:
+        """Hide the host's systemd from systemd-nspawn, and what an earlier one left when it was killed.
+
+        systemd-nspawn 257 refuses to start upon a mount point of the same machine's.
+        """
+        subprocess.run(["umount", "--recursive", "--lazy", "/run/systemd"], check=True)
+        mount("-t", "tmpfs", "-o", "mode=755", "tmpfs", "/run/systemd")
+
     def boot(self) -> None:
         """Boot, and say so once PID 1 has started everything."""
+        self._renew_run()
+        readiness = Readiness(self._top)
         variables = {
             **os.environ,
             "SYSTEMD_NSPAWN_UNIFIED_HIERARCHY": "1",
-            "NOTIFY_SOCKET": str(self._readiness.path),
+            "NOTIFY_SOCKET": str(readiness.path),
         }
         console = self._top / "console"
         with console.open("wb") as output:
@@ -107,7 +115,9 @@ class Nspawn:
                 stderr=output,
                 preexec_fn=lambda: self._group.join("nspawn"),
             )
-        news = self._readiness.wait(self._process, BOOT_TIMEOUT)
+        news = readiness.wait(self._process, BOOT_TIMEOUT)
+        # PID 1 says READY=1 anew after each reload: a socket that nobody reads would fill and block it.
+        readiness.close()
         if not news:
             raise StartError(f"the machine did not boot:\n{console.read_text(errors='replace')[-4000:]}")
         tell(event="booted", leader=int(news["X_NSPAWN_LEADER_PID"]))
@@ -146,7 +156,6 @@ class Nspawn:
         self._group.kill()
         if self._process:
             self._process.wait()
-        self._readiness.close()
         self._group.remove()
         subprocess.run(["umount", "--lazy", self._top / "disk", self._top / "cgroup"], check=True)
         shutil.rmtree(self._top)
