@@ -6,6 +6,7 @@ import fcntl
 import os
 import select
 import signal
+import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -133,3 +134,36 @@ def test_killed_at_any_instant_no_snapshot_lies_and_the_next_run_succeeds(
     asker.backup(job={"source": str(odd_tree)})
     assert asker.restore(tmp_path / "after").status == 0
     assert described(tmp_path / "after") == described(odd_tree)
+
+
+def holding_a_lock(asker: Asker) -> subprocess.Popen[bytes]:
+    """A restic that is backing up its stdin, which does not end: it holds a lock until it is killed."""
+    where = ["--no-cache", "--repo", str(asker.destination / "repository")]
+    password = ["--password-file", str(asker.credentials / "repository-password")]
+    holder = subprocess.Popen(
+        ["restic", *where, *password, "backup", "--stdin", "--json"],
+        env=os.environ | {"RESTIC_PROGRESS_FPS": "20"},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    )
+    assert holder.stdin
+    assert holder.stdout
+    holder.stdin.write(b"x" * 4096)
+    holder.stdin.flush()
+    assert b"status" in holder.stdout.readline()
+    return holder
+
+
+def test_a_repository_in_use_is_worth_another_try_and_a_dead_ones_lock_is_not_in_the_way(
+    asker: Asker, small_tree: Path
+) -> None:
+    job = {"source": str(small_tree), "keep": {"last": 1}}
+    asker.backup(job=job)
+    holder = holding_a_lock(asker)
+    busy = asker.ask("verify", job=job)
+    holder.kill()
+    holder.communicate()
+    assert (busy.status, "is in use by another restic" in busy.phrase) == (75, True), busy
+    assert asker.backup(job=job).result["warnings"] == []
+    assert asker.ask("verify", job=job).status == 0
+    assert list((asker.destination / "repository" / "locks").iterdir()) == []
