@@ -10,8 +10,9 @@ from cncopctl.core.schedule.boxes import Box, Times
 from cncopctl.core.schedule.changes import Change, Clock, changes_between, extra_instants
 from cncopctl.core.schedule.days import days_of
 from cncopctl.core.schedule.errors import ScheduleError
+from cncopctl.core.schedule.instants import next_after, previous_before
 from cncopctl.core.schedule.lines import write_line
-from cncopctl.core.schedule.model import CalendarRule, Interval, Moment, Reboot
+from cncopctl.core.schedule.model import ALL_YEARS, CalendarRule, Interval, Moment, Reboot
 
 if TYPE_CHECKING:
     from cncopctl.core.schedule.model import Schedule
@@ -179,8 +180,9 @@ def translate_interval(schedule: Schedule, rule: Interval, ahead: Window) -> Tra
     if boxes is None:
         if schedule.start is not None and schedule.start > ahead.now:
             ahead = replace(window(schedule.start, ahead.horizon), now=ahead.now)
-        horizon_end = ahead.end
-        boxes = boxes_until(rule.every, rule.anchor, ahead.start, ahead.end)
+        following = next_after(schedule, ahead.now)
+        horizon_end = ahead.end if following is None else max(ahead.end, next_month(following))
+        boxes = boxes_until(rule.every, rule.anchor, ahead.start, horizon_end)
     if schedule.start is not None or schedule.end is not None:
         boxes = bounded(boxes, schedule, "UTC", ahead)
     return finished(schedule, [write_line(box, "UTC") for box in boxes], horizon_end, ahead)
@@ -190,13 +192,19 @@ def finished(
     schedule: Schedule, lines: list[str], horizon_end: datetime | None, ahead: Window
 ) -> Translation:
     """Return the translation of these lines, or why there is nothing to write."""
-    if schedule.end is not None and schedule.end < ahead.now:
-        return over(schedule, f"the schedule ended on {schedule.end:%Y-%m-%d %H:%M:%S} UTC")
-    if not lines:
-        raise ScheduleError(
-            "the schedule never elapses within its bounds", "move the bounds, or remove the schedule"
-        )
+    if (is_limited(schedule) or not lines) and next_after(schedule, ahead.now) is None:
+        last = previous_before(schedule, ahead.now)
+        if last is None:
+            hint = "move the bounds, or remove the schedule"
+            raise ScheduleError("the schedule never elapses within its bounds", hint)
+        return over(schedule, f"the schedule elapsed for the last time on {last:%Y-%m-%d %H:%M:%S} UTC")
     return Translation(tuple(lines), schedule.warnings, horizon_end)
+
+
+def is_limited(schedule: Schedule) -> bool:
+    """Return whether the schedule may come to an end."""
+    rule = schedule.rule
+    return schedule.end is not None or (isinstance(rule, CalendarRule) and rule.year != ALL_YEARS)
 
 
 def over(schedule: Schedule, why: str) -> Translation:

@@ -38,7 +38,17 @@ def test_a_past_date_is_not_scheduled_and_says_so() -> None:
 def test_an_ended_schedule_says_so() -> None:
     translation = translate(parse({"cron": "0 0 * * *", "end_date": "2026-01-01"}), now=NOW)
     assert translation.is_over
-    assert translation.warnings == ("the schedule ended on 2026-01-01 00:00:00 UTC",)
+    assert translation.warnings == ("the schedule elapsed for the last time on 2026-01-01 00:00:00 UTC",)
+
+
+def test_a_year_that_is_past_is_over_before_it_is_out() -> None:
+    assert translate(parse({"year": 2026, "month": 2}), now=NOW).is_over
+    assert translate(parse({"year": 2026, "month": 12}), now=NOW).oncalendar == ("2026-12-01 00:00:00",)
+
+
+def test_an_interval_longer_than_the_horizon_has_its_next_instant() -> None:
+    every = parse({"interval": "200 weeks", "start_date": "2026-01-01T00:00:00"})
+    assert translate(every, now=NOW).oncalendar == ("2029-11-01 00:00:00 UTC",)
 
 
 def test_reboot_and_continuous_depend_on_the_machine_and_not_on_the_calendar() -> None:
