@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from cncopctl.cli.options import installation_options, json_option, manager_of
-from cncopctl.cli.terminal import print_table, show_left, show_time
+from cncopctl.cli.terminal import print_table, show_left, show_minute
 from cncopctl.core.layout import Layout
 from cncopctl.core.spans import show_span
 from cncopctl.verbs.overview import JobState, job_states
@@ -31,9 +31,10 @@ def command(layout: Layout, *, as_json: bool) -> int:
         click.echo(json.dumps([_document(state) for state in states], indent=2))
     elif states:
         print_table(
-            ("JOB", "TITLE", "TYPE", "NEXT RUN", "", "LAST RUN", "TOOK", "OUTCOME"),
+            ("JOB", "TITLE", "NEXT RUN", "LAST RUN", "TOOK", "OUTCOME"),
             map(_row, states),
             right=("TOOK",),
+            flexible=("TITLE", "OUTCOME"),
         )
     else:
         click.echo(
@@ -52,10 +53,8 @@ def _row(state: JobState) -> tuple[str, ...]:
     return (
         state.job.id,
         state.job.title,
-        f"{state.job.values['type']} {state.job.values['direction']}",
-        show_time(state.next_run),
-        show_left(state.next_run) if state.next_run else "",
-        show_time(run.started) if run else "-",
+        show_minute(state.next_run),
+        show_left(run.started) if run else "-",
         took,
         outcome,
     )

@@ -51,6 +51,7 @@ def command(layout: Layout, *, days: int | None, as_json: bool) -> int:
             (show_time(at), show_left(at, now), job.id, job.title, schedule.explain())
             for at, job, schedule in rows[:_MOST_LINES]
         ),
+        flexible=("TITLE", "SCHEDULE"),
     )
     if len(rows) > _MOST_LINES:
         click.echo(f"… and {len(rows) - _MOST_LINES} more; ask for fewer days, or for --json")

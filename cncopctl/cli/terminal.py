@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.text import Text
 
+_NARROWEST = 12
 _STYLES = {
     Outcome.OK: "green",
     Outcome.ERROR: "bold red",
@@ -34,22 +35,34 @@ def console() -> Console:
     return Console(width=width, highlight=False, emoji=False, markup=False, soft_wrap=False)
 
 
-def print_table(columns: Sequence[str], rows: Iterable[Sequence[str]], *, right: Sequence[str] = ()) -> None:
-    """Print `rows` under `columns`, aligned; those of `right` at the right edge of theirs."""
+def print_table(
+    columns: Sequence[str],
+    rows: Iterable[Sequence[str]],
+    *,
+    right: Sequence[str] = (),
+    flexible: Sequence[str] = (),
+) -> None:
+    """Print `rows` under `columns`, aligned.
+
+    Those of `right` stand at the right edge of their columns; only the `flexible` ones are cut where the
+    terminal is too narrow.
+    """
+    from rich.cells import cell_len
     from rich.table import Table
     from rich.text import Text
 
+    cells = [[printable(cell) for cell in row] for row in rows]
     table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
-    for column in columns:
+    for number, column in enumerate(columns):
+        width = max(len(column), *(cell_len(row[number]) for row in cells)) if cells else 0
         table.add_column(
             column,
             justify="right" if column in right else "left",
-            no_wrap=True,
-            overflow="ellipsis",
-            ratio=None,
+            no_wrap=column not in flexible,  # rich narrows only what might wrap
+            min_width=min(width, _NARROWEST) if column in flexible else width,
         )
-    for row in rows:
-        table.add_row(*(Text(printable(cell), style=_style(cell)) for cell in row))
+    for row in cells:
+        table.add_row(*(Text(cell, style=_style(cell), no_wrap=True, overflow="ellipsis") for cell in row))
     for line in _lines(table):
         click.echo(line.rstrip())
 
@@ -80,6 +93,11 @@ def _style(cell: str) -> str:
 def show_time(at: datetime | None) -> str:
     """An instant in local time, to the second: `Mon 2026-03-02 02:30:00`."""
     return f"{at.astimezone():%a %Y-%m-%d %H:%M:%S}" if at else "-"
+
+
+def show_minute(at: datetime | None) -> str:
+    """An instant in local time, to the minute: `Mon 2026-03-02 02:30`."""
+    return f"{at.astimezone():%a %Y-%m-%d %H:%M}" if at else "-"
 
 
 def show_left(at: datetime | None, now: datetime | None = None) -> str:

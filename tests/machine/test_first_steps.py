@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -34,10 +33,10 @@ ONLY_NIGHTLY = PROFILE[: PROFILE.index("[[job]]")] + PROFILE[PROFILE.rindex("[[j
 
 
 @pytest.fixture(scope="module")
-def synced(device: Machine) -> Iterator[Machine]:
+def synced(device: Machine) -> Machine:
     device.write("/etc/cncop/profile.toml", PROFILE)
     device.run("cncopctl", "sync-profile")
-    yield device
+    return device
 
 
 def jobs(machine: Machine) -> dict[str, Any]:
