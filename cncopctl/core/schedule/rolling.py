@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from math import gcd
 from typing import TYPE_CHECKING
 
 from cncopctl.core.schedule.errors import ScheduleError
@@ -35,7 +36,6 @@ MINUTE, HOUR, DAY, WEEK = 60, 3_600, 86_400, 604_800
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 # More `OnCalendar=` lines than this make a timer that nobody reads and PID 1 searches slowly.
 MOST_LINES = 500
-MOST_INSTANTS = 250_000
 
 
 def boxes_for_ever(every: timedelta, anchor: datetime) -> list[Box] | None:
@@ -82,7 +82,7 @@ def boxes_until(every: timedelta, anchor: datetime, start: datetime, end: dateti
         ScheduleError: they are too many.
     """
     seconds = int(every.total_seconds())
-    refuse_too_many((end - start) // every // MOST_INSTANTS * (MOST_LINES + 1), seconds)
+    refuse_too_many(at_least(seconds, (end - start).days), seconds)
     minutes: dict[datetime, int] = {}
     for instant in multiples(every, anchor, start, end):
         minute = instant.replace(second=0)
@@ -90,6 +90,20 @@ def boxes_until(every: timedelta, anchor: datetime, start: datetime, end: dateti
     boxes = boxes_of_instants(minutes) if minutes else []
     refuse_too_many(len(boxes), seconds)
     return boxes
+
+
+def at_least(seconds: int, days: int) -> int:
+    """Return a number of lines below which an interval cannot be said over so many days.
+
+    A line is a product of dates, hours and minutes, and all its elapses have one phase: so its dates begin
+    at one phase, and so do its hours within the date and its minutes within the hour.
+    """
+    lines = min(days, seconds // gcd(seconds, DAY)) if seconds < DAY else 1
+    if seconds < HOUR:
+        lines *= min(24, seconds // gcd(seconds, HOUR))
+    if seconds < MINUTE:
+        lines *= min(60, seconds // gcd(seconds, MINUTE))
+    return lines
 
 
 def multiples(every: timedelta, anchor: datetime, start: datetime, end: datetime) -> Iterator[datetime]:
