@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import tempfile
@@ -22,7 +23,7 @@ from cncopctl.core.engines.rsync_failures import diagnose
 from cncopctl.edges.restic import Ended
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from cncopctl.agentkit.progress import Progress
 
@@ -173,24 +174,31 @@ def reachable(request: Request, place: Endpoint) -> str:
 
 
 def carried_by(directory: Path) -> rsync.Carries:
-    """What the file system of `directory` can hold, found by trying on a file without a name."""
+    """What can be written to `directory`: its file system is tried with a file that has no name."""
+    devices = rsync.may_make_devices(Path("/proc/self/status").read_text())
     try:
-        descriptor = os.open(directory, os.O_TMPFILE | os.O_RDWR, 0o600)
+        with _probe(directory) as descriptor:
+            return rsync.Carries(
+                xattrs=_holds_xattrs(descriptor),
+                acls=_holds_acls(descriptor),
+                devices=devices,
+                fine_times=_holds_fine_times(descriptor),
+            )
     except OSError:
-        return _carried_by_named(directory)
-    try:
-        return rsync.Carries(_holds_xattrs(descriptor), _holds_acls(descriptor))
-    finally:
-        os.close(descriptor)
+        return rsync.Carries(devices=devices)
 
 
-def _carried_by_named(directory: Path) -> rsync.Carries:
-    """The same where the file system has no files without a name, as on FUSE and vfat."""
-    try:
-        with tempfile.TemporaryFile(dir=directory) as probe:
-            return rsync.Carries(_holds_xattrs(probe.fileno()), _holds_acls(probe.fileno()))
-    except OSError:
-        return rsync.Carries()
+@contextlib.contextmanager
+def _probe(directory: Path) -> Iterator[int]:
+    """A new file in `directory` that leaves nothing behind: Python uses O_TMPFILE where there is that."""
+    with tempfile.TemporaryFile(dir=directory) as probe:
+        yield probe.fileno()
+
+
+def _holds_fine_times(descriptor: int) -> bool:
+    time = 1_234_567_890_123_456_789
+    os.utime(descriptor, ns=(time, time))
+    return os.fstat(descriptor).st_mtime_ns == time
 
 
 def _holds_xattrs(descriptor: int) -> bool:

@@ -98,12 +98,17 @@ class Asker:
         }
 
     def start(
-        self, request: bytes, *, pass_fds: Sequence[int] = (), env: Mapping[str, str] | None = None
+        self,
+        request: bytes,
+        *,
+        through: Sequence[str] = (),
+        pass_fds: Sequence[int] = (),
+        env: Mapping[str, str] | None = None,
     ) -> subprocess.Popen[bytes]:
         """Start the agent on `request`, and leave it running; its result comes to `result`."""
         (self.directory / "result.json").unlink(missing_ok=True)
         child = subprocess.Popen(
-            [self.agent],
+            [*through, self.agent],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

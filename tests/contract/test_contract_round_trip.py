@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from pathlib import Path
 
 import pytest
@@ -118,3 +119,27 @@ def test_a_vanished_root_is_an_error_and_leaves_the_mirror_alone(asker: Asker, s
     outcome = asker.ask("backup", job={"source": str(small_tree)})
     assert (outcome.status, outcome.phrase) == (1, f"{small_tree} does not exist")
     assert contents(asker.mirror) == contents(small_tree.with_name("moved"))
+
+
+@pytest.mark.parametrize("drop", [[], ["setpriv", "--bounding-set", "-mknod", "--inh-caps", "-mknod", "--"]])
+def test_device_nodes_are_kept_by_whoever_may_make_them_and_fail_nobody(
+    asker: Asker, tmp_path: Path, drop: list[str]
+) -> None:
+    (tmp_path / "source").mkdir()
+    (tmp_path / "source" / "file").write_text("x")
+    if os.geteuid() == 0:
+        os.mknod(tmp_path / "source" / "null", stat.S_IFCHR | 0o666, os.makedev(1, 3))
+    if os.geteuid() != 0 and drop:
+        drop = ["setpriv", "--"]
+    outcome = asker.ask_raw(asker.request("backup", job={"source": str(tmp_path / "source")}), through=drop)
+    assert outcome.status == 0, outcome
+    assert (asker.mirror / "null").exists() == (os.geteuid() == 0 and not drop)
+
+
+def test_a_change_within_the_same_second_is_not_missed(asker: Asker, tmp_path: Path) -> None:
+    (tmp_path / "source").mkdir()
+    for content, nanosecond in (("one", 1), ("two", 2)):
+        (tmp_path / "source" / "file").write_text(content)
+        os.utime(tmp_path / "source" / "file", ns=(0, 1_234_567_890_000_000_000 + nanosecond))
+        asker.backup(job={"source": str(tmp_path / "source")})
+        assert contents(asker.mirror) == {"file": content.encode()}

@@ -15,6 +15,7 @@ OK = 0
 VANISHED = 24
 """Files vanished while they were read: what is left is complete (rsync(1), EXIT VALUES)."""
 
+_CAP_MKNOD = 27  # capability.h
 _PSEUDO_FILE_SYSTEMS = ("/proc/*", "/sys/*", "/dev/*", "/run/*")
 _IO_TIMEOUT = 600  # seconds without a byte; rsync sends keep-alives while one side is busy
 _CONNECT_TIMEOUT = 30
@@ -30,10 +31,16 @@ class Access:
 
 @dataclass(frozen=True, slots=True)
 class Carries:
-    """What the file system that rsync writes to can hold beyond names, contents, modes and times."""
+    """What can be written beyond names, contents, modes and times.
+
+    `xattrs`, `acls` and `fine_times` (to the nanosecond) depend on the file system, `devices` on whether
+    rsync may make device nodes.
+    """
 
     xattrs: bool = True
     acls: bool = True
+    devices: bool = True
+    fine_times: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +64,15 @@ class Advance:
     files_total: int | None
 
 
+def may_make_devices(process_status: str) -> bool:
+    """Whether a process with this /proc/PID/status may make device nodes (CAP_MKNOD).
+
+    systemd takes that from units with PrivateDevices=, and rsync as root would try all the same, and fail.
+    """
+    found = re.search(r"^CapEff:\s*([0-9a-f]+)$", process_status, re.MULTILINE)
+    return found is not None and bool(int(found[1], 16) >> _CAP_MKNOD & 1)
+
+
 def transfer_options(carries: Carries, bandwidth: int | None, dry_run: bool) -> list[str]:
     """Options of every transfer: keep all that a file has, and report figures that can be parsed.
 
@@ -67,6 +83,10 @@ def transfer_options(carries: Carries, bandwidth: int | None, dry_run: bool) -> 
     options = ["-aHS", "--numeric-ids", "--no-h", "--stats", "--info=progress2", f"--timeout={_IO_TIMEOUT}"]
     options += ["-A"] if carries.acls else []
     options += ["-X"] if carries.xattrs else []
+    options += [] if carries.devices else ["--no-devices"]
+    # Else rsync takes a file of the same size that was changed within the same second for unchanged. On a
+    # file system that rounds times it would copy everything every time (rsync(1), --modify-window).
+    options += ["--modify-window=-1"] if carries.fine_times else []
     options += [f"--bwlimit={max(1, bandwidth // 1024)}"] if bandwidth else []
     options += ["--dry-run"] if dry_run else []
     return options

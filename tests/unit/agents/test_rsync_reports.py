@@ -107,6 +107,16 @@ def test_the_hint_for_an_unknown_host_key_is_a_command_for_that_port() -> None:
     assert "ssh-keyscan -p 2222 web-01 | tee -a ~/.ssh/known_hosts | ssh-keygen -lf -" in hint
 
 
+@pytest.mark.parametrize(
+    ("status", "may"),
+    [("Name:\tx\nCapEff:\t000001ffffffffff\n", True), ("CapEff:\t00000000000000cf\n", False), ("", False)],
+)
+def test_devices_are_left_out_where_they_may_not_be_made(status: str, may: bool) -> None:
+    assert rsync.may_make_devices(status) == may
+    options = rsync.transfer_options(rsync.Carries(devices=may), None, dry_run=False)
+    assert ("--no-devices" in options) != may
+
+
 def test_ssh_is_called_with_each_word_quoted_as_rsync_unquotes_it() -> None:
     access = rsync.Access(credential="/run/my 'keys'/key", known_hosts="/run/known hosts")
     options = rsync.connection_options(REMOTE, access)
