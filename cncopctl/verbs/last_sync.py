@@ -16,6 +16,7 @@ from cncopctl import __version__
 from cncopctl.core.host import Host
 from cncopctl.core.layout import Layout
 from cncopctl.core.plan import Installed, Wanted
+from cncopctl.core.units import REPOSITORY_PASSWORD
 from cncopctl.edges.files import write_atomically
 from cncopctl.edges.profile_files import ProfileFile
 from cncopctl.edges.share import share
@@ -47,7 +48,8 @@ def fingerprint(layout: Layout, host: Host, files: Sequence[ProfileFile]) -> str
         "program": [__version__, host.python, _own_files()],
         "layout": repr(layout),
         "machine": [host.machine_id, host.zone, host.systemd, sorted(host.agents.items())],
-        "checks": [sorted(host.commands.items()), sorted(host.credentials)],
+        # The repository's password is made by a sync itself.
+        "checks": [sorted(host.commands.items()), sorted(host.credentials - {REPOSITORY_PASSWORD})],
         # Schedules that OnCalendar can only say for a while are said anew each week.
         "week": host.now.isocalendar()[:2],
         "files": [[file.name, sha256(file.content).hexdigest(), repr(file.fault)] for file in files],
