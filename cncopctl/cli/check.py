@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from cncopctl.cli.options import installation_options, json_option
+from cncopctl.cli.options import complete_job, installation_options, json_option
 from cncopctl.core.choice import choose_job
 from cncopctl.core.faults import ProfileError
 from cncopctl.core.layout import Layout
@@ -19,7 +19,7 @@ from cncopctl.verbs.load_profile import load_profile, profile_files
 
 
 @click.command("check")
-@click.argument("job", required=False)
+@click.argument("job", required=False, shell_complete=complete_job)
 @json_option
 @installation_options
 def command(layout: Layout, *, job: str | None, as_json: bool) -> int:

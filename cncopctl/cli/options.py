@@ -54,3 +54,11 @@ def manager_of(layout: Layout) -> Iterator[Systemd | None]:
 
     with Systemd(user=layout.scope is Scope.USER) as systemd:
         yield systemd
+
+
+def complete_job(ctx: click.Context, _: click.Parameter, incomplete: str) -> list[str]:
+    """Ids of installed jobs that begin with what has been typed, for the shell's completion."""
+    scope, root = ctx.params.get("scope"), ctx.params.get("root")
+    layout = choose_layout(Scope(scope) if scope else None, root, os.environ)
+    names = (path.stem for path in layout.compiled_jobs.glob("*.toml"))
+    return sorted(name for name in names if name.startswith(incomplete))

@@ -11,7 +11,7 @@ from typing import Any
 
 import click
 
-from cncopctl.cli.options import installation_options, json_option
+from cncopctl.cli.options import complete_job, installation_options, json_option
 from cncopctl.core.choice import choose_job
 from cncopctl.core.compiled import CompiledJob
 from cncopctl.core.errors import UsageError
@@ -23,7 +23,7 @@ from cncopctl.verbs.call_agent import call_agent
 
 
 @click.command("restore")
-@click.argument("job")
+@click.argument("job", shell_complete=complete_job)
 @click.argument("paths", metavar="[PATH]...", nargs=-1)
 @click.option(
     "--snapshot", metavar="ID", default="latest", help="Which one; see cncopctl snapshots [latest]."

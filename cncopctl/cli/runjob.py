@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from cncopctl.cli.options import installation_options, json_option, manager_of
+from cncopctl.cli.options import complete_job, installation_options, json_option, manager_of
 from cncopctl.core.choice import choose_jobs, in_order
 from cncopctl.core.compiled import CompiledJob
 from cncopctl.core.faults import printable
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 @click.command("runjob")
-@click.argument("jobs", metavar="[JOB]...", nargs=-1)
+@click.argument("jobs", metavar="[JOB]...", nargs=-1, shell_complete=complete_job)
 @click.option(
     "-a", "--alljobs", is_flag=True, help="All jobs, by title; on a Healthy Server PULL before PUSH."
 )

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from cncopctl.cli.options import installation_options, json_option
+from cncopctl.cli.options import complete_job, installation_options, json_option
 from cncopctl.cli.terminal import print_table, show_left, show_time
 from cncopctl.core.choice import choose_job
 from cncopctl.core.errors import UsageError
@@ -19,7 +19,7 @@ from cncopctl.edges.restic import snapshots
 
 
 @click.command("snapshots")
-@click.argument("job")
+@click.argument("job", shell_complete=complete_job)
 @json_option
 @installation_options
 def command(layout: Layout, *, job: str, as_json: bool) -> int:
