@@ -82,7 +82,7 @@ def _diff(synced: Synced) -> Iterator[str]:
                 lineterm="",
             )
         elif step.action is not Action.COMPILE:
-            yield f"# {step.action} {step.name}: {step.reason}"
+            yield f"# {f'{step.action} {step.name}'.rstrip()}: {step.reason}"
 
 
 def _report(synced: Synced, layout: Layout, *, dry_run: bool) -> None:

@@ -43,7 +43,8 @@ def nearest(word: str, known: Iterable[str]) -> str:
     """The known word that `word` was probably meant to be, or "" where none is near."""
     candidates = list(known)
     folded = {candidate.casefold(): candidate for candidate in candidates}
-    found = difflib.get_close_matches(word.casefold(), folded, n=1, cutoff=0.6)
+    begun = [name for name in folded if len(word) > 1 and name.startswith(word.casefold())]
+    found = begun[:1] or difflib.get_close_matches(word.casefold(), folded, n=1, cutoff=0.6)
     return folded[found[0]] if found else ""
 
 

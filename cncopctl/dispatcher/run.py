@@ -64,6 +64,7 @@ def _attempts(layout: Layout, job: CompiledJob, begun: Run, log: RunLog, lock: i
         run = replace(run, outcome=Outcome.ERROR, phrase=f"{error.filename or job.agent}: {error.strerror}")
     run = replace(run, ended=datetime.now(UTC))
     log.line(f"{run.outcome}: {run.phrase}")
+    notify_status(f"{run.outcome}: {run.phrase}")
     files.write_run(run.document())
     return run
 

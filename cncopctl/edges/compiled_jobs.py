@@ -23,7 +23,9 @@ def read_compiled_job(directory: Path, job_id: str) -> CompiledJob:
     except FileNotFoundError:
         raise UsageError(f"there is no job {job_id}", _SYNC) from None
     except OSError as error:
-        raise InstallError(f"{error.filename}: {error.strerror}", "is this the right user?") from error
+        raise InstallError(
+            f"{error.filename}: {error.strerror}", "try again with sudo, or with --user for jobs of your own"
+        ) from error
     except ValueError as error:
         raise InstallError(f"the compiled job {job_id} is damaged: {error}", _SYNC) from error
 

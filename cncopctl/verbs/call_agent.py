@@ -92,7 +92,9 @@ def _stored(layout: Layout) -> Iterable[Path]:
     except FileNotFoundError:
         return []
     except OSError as error:
-        raise InstallError(f"{error.filename}: {error.strerror}", "is this the right user?") from error
+        raise InstallError(
+            f"{error.filename}: {error.strerror}", "try again with sudo, or with --user for jobs of your own"
+        ) from error
 
 
 def _verdict(job: CompiledJob, status: int, result: dict[str, Any], prose: bytes) -> dict[str, Any]:

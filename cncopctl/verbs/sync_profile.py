@@ -100,7 +100,9 @@ def _read(layout: Layout, files: Sequence[ProfileFile]) -> Installed:
         sources = [layout.configuration / file.name for file in files if not file.fault]
         return read_installed(layout.units, layout.compiled_jobs, sources)
     except OSError as error:
-        raise InstallError(f"{error.filename}: {error.strerror}", "is this the right user?") from error
+        raise InstallError(
+            f"{error.filename}: {error.strerror}", "try again with sudo, or with --user for jobs of your own"
+        ) from error
 
 
 def _loaded(systemd: Systemd | None, *, is_first: bool) -> Loaded | None:
