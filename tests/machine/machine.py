@@ -7,8 +7,6 @@ import select
 import shlex
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Self
@@ -244,14 +242,6 @@ class Machine:
             entry = next(entries)
         self._ends[unit] = entry.cursor
         return End.result(entry)
-
-    def wait_until(self, holds: Callable[[], bool], timeout: float = 60) -> None:
-        """Wait for what announces itself nowhere; prefer the other ways to wait, which see events."""
-        deadline = time.monotonic() + timeout
-        while not holds():
-            if time.monotonic() > deadline:
-                raise TimeoutError(f"{self.release}: not so within {timeout} seconds")
-            time.sleep(0.02)
 
     def reboot(self) -> None:
         """Reboot, and return when everything is started again."""
