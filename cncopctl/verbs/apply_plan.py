@@ -18,11 +18,8 @@ from cncopctl.edges.systemd import Systemd
 from cncopctl.edges.verification import Verification
 
 
-def make_directories(layout: Layout, wanted: Wanted, plan: Plan) -> None:
+def make_directories(layout: Layout, wanted: Wanted) -> None:
     """Make what runs need and nobody else makes: our directories and the repository's password.
-
-    The directory that takes a job's backups is made only when the job is new: if it is missing later, its
-    disk is probably not mounted, and backups must not fill the file system below.
 
     Raises:
         InstallError: something cannot be made.
@@ -36,10 +33,6 @@ def make_directories(layout: Layout, wanted: Wanted, plan: Plan) -> None:
         if wanted.compiled:
             _make_repository_password(layout)
             layout.repositories.mkdir(mode=0o700, parents=True, exist_ok=True)
-        for step in plan.of(Action.COMPILE):
-            destination = Path(wanted.destinations.get(step.name, "/"))
-            if step.reason == NEW_JOB and destination.parent.is_dir():
-                destination.mkdir(mode=0o700, exist_ok=True)
     except OSError as error:
         raise _failed(error) from error
 
@@ -83,7 +76,7 @@ def _verification(directory: Path, units: Iterable[str], layout: Layout) -> Veri
     return Verification(directory, units, user=layout.scope is Scope.USER)
 
 
-def apply_plan(plan: Plan, layout: Layout, systemd: Systemd | None) -> None:
+def apply_plan(plan: Plan, wanted: Wanted, layout: Layout, systemd: Systemd | None) -> None:
     """Do all steps of `plan`, unless systemd finds fault with one of its units: then nothing is changed.
 
     Raises:
@@ -91,7 +84,7 @@ def apply_plan(plan: Plan, layout: Layout, systemd: Systemd | None) -> None:
         SystemdError: the manager refuses a step.
     """
     try:
-        staged = _stage(plan, layout)
+        staged = _stage(plan, wanted, layout)
         for action in Action:
             if steps := plan.of(action):
                 _do(action, steps, layout, systemd, staged)
@@ -99,13 +92,14 @@ def apply_plan(plan: Plan, layout: Layout, systemd: Systemd | None) -> None:
         raise _failed(error) from error
 
 
-def _stage(plan: Plan, layout: Layout) -> Mapping[Action, files.Staging]:
-    """Write what is new beside its place and sync it, while systemd reads it too."""
+def _stage(plan: Plan, wanted: Wanted, layout: Layout) -> Mapping[Action, files.Staging]:
+    """Write what is new beside its place and sync it, and do what else does no harm, while systemd reads it."""
     units = {step.name: step.text for step in plan.of(Action.WRITE)}
     compiled = {f"{step.name}.toml": step.text for step in plan.of(Action.COMPILE)}
     staged = {Action.WRITE: files.Staging(layout.units, units)}
     verification = _verification(staged[Action.WRITE].directory, units, layout) if units else None
     staged[Action.COMPILE] = files.Staging(layout.compiled_jobs, compiled, 0o600)
+    _make_destinations(plan, wanted)
     files.sync_all(staged.values())
     try:
         if verification:
@@ -115,6 +109,18 @@ def _stage(plan: Plan, layout: Layout) -> Mapping[Action, files.Staging]:
             staging.discard()
         raise
     return staged
+
+
+def _make_destinations(plan: Plan, wanted: Wanted) -> None:
+    """Make the directories that take the backups of new jobs.
+
+    Only of new ones: where one is missing later, its disk is probably not mounted, and backups must not fill
+    the file system below.
+    """
+    for step in plan.of(Action.COMPILE):
+        destination = Path(wanted.destinations.get(step.name, "/"))
+        if step.reason == NEW_JOB and destination.parent.is_dir():
+            destination.mkdir(mode=0o700, exist_ok=True)
 
 
 def _do(
@@ -156,17 +162,17 @@ def _tell(systemd: Systemd, action: Action, steps: Sequence[Step]) -> None:
 
 
 def _link(steps: Sequence[Step], layout: Layout) -> None:
-    for parent in {(layout.units / step.name).parent for step in steps}:
-        parent.mkdir(exist_ok=True)
+    for parent in {step.name.rpartition("/")[0] for step in steps}:
+        (layout.units / parent).mkdir(exist_ok=True)
     for step in steps:
         files.link_atomically(layout.units / step.name, step.text)
     _sync_parents(steps, layout.units)
 
 
 def _sync_parents(steps: Sequence[Step], units: Path) -> None:
-    for parent in {(units / step.name).parent for step in steps}:
-        if parent.is_dir():
-            files.sync_directory(parent)
+    for parent in {step.name.rpartition("/")[0] for step in steps}:
+        if (units / parent).is_dir():
+            files.sync_directory(units / parent)
 
 
 def _failed(error: OSError) -> InstallError:

@@ -73,8 +73,8 @@ def sync_profile(layout: Layout, systemd: Systemd | None, *, prune: bool, dry_ru
         if dry_run:
             verify_plan(plan, layout)
         else:
-            make_directories(layout, wanted, plan)
-            apply_plan(plan, layout, systemd)
+            make_directories(layout, wanted)
+            apply_plan(plan, wanted, layout, systemd)
             if systemd and plan.of(Action.START):
                 _check_started(wanted, systemd)
             _note(layout, fingerprint, wanted)
