@@ -136,6 +136,11 @@ TABLE: tuple[Symptom, ...] = (
         "keep it as it is, see what is lost with: restic check --read-data, and test the disk",
     ),
     Symptom(
+        r"snapshot is empty",
+        "the source is empty, so no snapshot was taken",
+        "is the disk mounted that it should be on? earlier snapshots are as they were",
+    ),
+    Symptom(
         r"input/output error",
         "the disk of the repository reports an I/O error",
         "look at the kernel's log: journalctl -k",

@@ -95,6 +95,12 @@ def test_times_are_aware(text: str) -> None:
             False,
             "the disk of the repository is full",
         ),
+        (
+            1,
+            "Fatal: unable to save snapshot: snapshot is empty",
+            False,
+            "the source is empty, so no snapshot was taken",
+        ),
         (1, "ciphertext verification failed", False, "the repository at /r is damaged"),
         (1, "Fatal: repository contains errors", False, "the repository at /r is damaged"),
         (1, "open /r/keys: permission denied", False, "cannot be read or written by this user"),
