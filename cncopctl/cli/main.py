@@ -20,9 +20,10 @@ _COMMANDS = {
     "jobs": "Show the jobs, their next runs and last outcomes.",
     "restore": "Bring back files of a job from one of its snapshots.",
     "runjob": "Run jobs now, and follow them to their end.",
-    "schedules": "Show when what runs.",
+    "schedules": "Show when what runs, what collides, and a picture of it.",
     "snapshots": "Show what a job can be restored from.",
     "sync-profile": "Make systemd's timers match the profile.",
+    "translate": "Translate schedules to systemd's calendar lines.",
 }
 
 _HELP = {"help_option_names": ["-h", "-?", "--help"], "max_content_width": 100}

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from cncopctl.core.schedule.table import Entry
 
+LONGEST = 4096
 ZONE_PREFIX = re.compile(r"[ \t]*(?:CRON_TZ|TZ)=([^ \t]*)[ \t]*", re.IGNORECASE)
 
 
@@ -57,7 +58,20 @@ def parse(
     context = Context(
         None if zone is None else checked_zone(zone), seed or NO_SEED, dialect, dst, anchor or intervals.EPOCH
     )
-    return read_text(spec, context) if isinstance(spec, str) else read_table(spec, context)
+    if isinstance(spec, str):
+        refuse_endless(spec)
+        return read_text(spec, context)
+    for key, value in spec.items():
+        refuse_endless(value, key)
+    return read_table(spec, context)
+
+
+def refuse_endless(value: object, key: str = "") -> None:
+    """Refuse what is too long for a schedule: Python converts no number of more than 4,300 digits."""
+    if len(value if isinstance(value, str) else str(value)) > LONGEST:
+        raise ScheduleError(
+            f"the schedule is longer than {LONGEST} characters", "write ranges and steps", field=key
+        )
 
 
 def read_text(text: str, context: Context) -> Schedule:
