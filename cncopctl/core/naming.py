@@ -9,6 +9,9 @@ from __future__ import annotations
 
 TARGET = "cncop.target"
 PATTERN = "cncop-job-*"
+SYNC_SERVICE, SYNC_TIMER = "cncop-sync.service", "cncop-sync.timer"
+# What a sync installs that belongs to no job.
+STATIC = frozenset({TARGET, SYNC_SERVICE, SYNC_TIMER})
 _PREFIX = "cncop-job-"
 
 
@@ -30,6 +33,11 @@ def job_of(unit: str) -> str:
     return stem.removeprefix(_PREFIX).partition(":")[0]
 
 
+def is_ours(unit: str) -> bool:
+    """Whether a sync makes a unit of that name: the target, the re-sync's, or a job's."""
+    return unit in STATIC or bool(job_of(unit))
+
+
 def is_timer(unit: str) -> bool:
-    """Whether `unit` is a timer of a job."""
-    return unit.endswith(".timer") and bool(job_of(unit))
+    """Whether `unit` is a timer that a sync makes."""
+    return unit.endswith(".timer") and is_ours(unit)

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
-from cncopctl.core.naming import TARGET, is_timer, job_of, service_name
+from cncopctl.core.naming import SYNC_SERVICE, SYNC_TIMER, TARGET, is_timer, job_of, service_name
 from cncopctl.core.seal import Seal
 
 NEW_JOB = "new job"
@@ -202,7 +202,7 @@ def _retire(
 
 def _write(wanted: Wanted, installed: Installed) -> Iterator[Step]:
     linked = {link.rpartition("/")[2] for link in installed.links}
-    complete = linked | {service_name(job_of(name)) for name in linked}
+    complete = linked | {_service_of(name) for name in linked}
     for name, text in wanted.units.items():
         unit = installed.units.get(name)
         if unit is None:
@@ -210,6 +210,10 @@ def _write(wanted: Wanted, installed: Installed) -> Iterator[Step]:
             yield Step(Action.WRITE, name, "deleted by hand" if name in complete else "new", text)
         elif reason := _difference(unit, text):
             yield Step(Action.WRITE, name, reason, text)
+
+
+def _service_of(timer: str) -> str:
+    return SYNC_SERVICE if timer == SYNC_TIMER else service_name(job_of(timer))
 
 
 def _difference(unit: InstalledUnit, text: str) -> str:

@@ -14,7 +14,7 @@ from cncopctl.core.faults import printable
 from cncopctl.core.host import Host
 from cncopctl.core.job import Direction, Job, Priority, TranslatedSchedule
 from cncopctl.core.layout import Layout, Scope
-from cncopctl.core.naming import TARGET, service_name, timer_name
+from cncopctl.core.naming import SYNC_SERVICE, SYNC_TIMER, TARGET, service_name, timer_name
 from cncopctl.core.schedule import Translation
 from cncopctl.core.unit_text import Place, quote
 
@@ -51,6 +51,16 @@ def job_units(job: Job, host: Host, layout: Layout) -> Iterator[UnitFacts]:
             if not schedule.translation.is_over:
                 values = _timer_values(job, schedule, layout)
                 yield UnitFacts(timer_name(job.id, number), "job.timer.j2", values)
+
+
+def sync_units(host: Host, layout: Layout) -> Iterator[UnitFacts]:
+    """What syncs again each week, and when the machine's clock or time zone is changed."""
+    program = f"{quote(host.python, Place.WORD)} -I -m cncopctl.cli.main sync-profile {_flag(layout)}"
+    writable = " ".join(quote(f"-{path}", Place.WORD) for path in (layout.units, layout.configuration))
+    sandbox = layout.scope is not Scope.USER
+    values = {"target": TARGET, "program": program, "sandbox": sandbox, "writable": writable}
+    yield UnitFacts(SYNC_SERVICE, "sync.service.j2", values)
+    yield UnitFacts(SYNC_TIMER, "sync.timer.j2", values)
 
 
 def _timer_values(job: Job, translated: TranslatedSchedule, layout: Layout) -> dict[str, object]:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
-from cncopctl.core.naming import TARGET, job_of
+from cncopctl.core.naming import TARGET, is_ours
 from cncopctl.core.plan import Installed, InstalledUnit
 from cncopctl.core.seal import Seal, seal_of
 
@@ -36,18 +36,14 @@ def _units(directory: Path) -> tuple[dict[str, InstalledUnit], list[str], list[f
     drop_ins: list[str] = []
     changed: list[float] = []
     for entry in sorted(_entries(directory), key=lambda entry: entry.name):
-        if _is_ours(entry.name):
+        if is_ours(entry.name):
             found[entry.name] = _read(entry)
             changed.append(entry.stat(follow_symlinks=False).st_ctime)
-        elif entry.name.endswith(".d") and _is_ours(entry.name.removesuffix(".d")):
+        elif entry.name.endswith(".d") and is_ours(entry.name.removesuffix(".d")):
             inside = [inner for inner in _entries(Path(entry.path)) if inner.name.endswith(".conf")]
             drop_ins += [inner.path for inner in inside]
             changed += [inner.stat(follow_symlinks=False).st_ctime for inner in (entry, *inside)]
     return found, drop_ins, changed
-
-
-def _is_ours(name: str) -> bool:
-    return name == TARGET or bool(job_of(name))
 
 
 def _read(entry: os.DirEntry[str]) -> InstalledUnit:
@@ -63,7 +59,7 @@ def _links(units: Path) -> tuple[dict[str, str], list[float]]:
     links: dict[str, str] = {}
     changed: list[float] = []
     for directory in (f"{TARGET}.wants", "multi-user.target.wants", "default.target.wants"):
-        entries = [entry for entry in _entries(units / directory) if _is_ours(entry.name)]
+        entries = [entry for entry in _entries(units / directory) if is_ours(entry.name)]
         for entry in entries:
             links[f"{directory}/{entry.name}"] = _target(entry, units)
             changed.append(entry.stat(follow_symlinks=False).st_ctime)

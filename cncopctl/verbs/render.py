@@ -14,7 +14,7 @@ from cncopctl.core.layout import Layout, Scope
 from cncopctl.core.naming import TARGET, is_timer
 from cncopctl.core.plan import Wanted
 from cncopctl.core.seal import sealed
-from cncopctl.core.units import job_units
+from cncopctl.core.units import job_units, sync_units
 from cncopctl.edges.share import share
 from cncopctl.edges.templates import UnitTemplates
 
@@ -26,7 +26,7 @@ def render(profile: Profile, host: Host, layout: Layout, compiled: Mapping[str, 
         compiled: the compiled jobs that are installed now: a schedule that stays keeps its age.
     """
     templates = UnitTemplates(share("units", "templates"))
-    units = static_units(layout)
+    units = static_units(host, layout, templates)
     for job in profile.jobs.values():
         for facts in job_units(job, host, layout):
             units[facts.name] = sealed(templates.render(facts))
@@ -43,12 +43,12 @@ def render(profile: Profile, host: Host, layout: Layout, compiled: Mapping[str, 
     )
 
 
-def static_units(layout: Layout) -> dict[str, str]:
-    """The units that are the same everywhere, unless a package has installed them."""
-    if (layout.packaged_units / TARGET).exists():
-        return {}
+def static_units(host: Host, layout: Layout, templates: UnitTemplates) -> dict[str, str]:
+    """The units that belong to no job, without those that a package has installed."""
     directory = ("units", "user") if layout.scope is Scope.USER else ("units",)
-    return {TARGET: sealed(share(*directory, TARGET).read_text(encoding="utf-8"))}
+    units = {TARGET: sealed(share(*directory, TARGET).read_text(encoding="utf-8"))}
+    units |= {facts.name: sealed(templates.render(facts)) for facts in sync_units(host, layout)}
+    return {name: text for name, text in units.items() if not (layout.packaged_units / name).exists()}
 
 
 def _links(units: Mapping[str, str], layout: Layout) -> dict[str, str]:

@@ -16,7 +16,7 @@ from pathlib import Path
 from cncopctl.core.errors import InstallError, LockedError, SystemdError
 from cncopctl.core.host import Host
 from cncopctl.core.layout import Layout
-from cncopctl.core.naming import PATTERN, TARGET, is_timer
+from cncopctl.core.naming import PATTERN, STATIC, TARGET, is_timer
 from cncopctl.core.plan import Action, Installed, Loaded, Plan, Wanted, make_plan
 from cncopctl.edges.profile_files import ProfileFile
 from cncopctl.edges.systemd import Systemd
@@ -108,7 +108,7 @@ def _read(layout: Layout, files: Sequence[ProfileFile]) -> Installed:
 def _loaded(systemd: Systemd | None, *, is_first: bool) -> Loaded | None:
     if systemd is None:
         return None
-    units = systemd.units([PATTERN, TARGET])
+    units = systemd.units([PATTERN, *STATIC])
     target = units.get(TARGET)
     is_up = target is not None and target.is_up()
     return Loaded(
@@ -121,7 +121,7 @@ def _loaded(systemd: Systemd | None, *, is_first: bool) -> Loaded | None:
 
 def _check_started(wanted: Wanted, systemd: Systemd) -> None:
     """A target becomes active whatever becomes of the timers that it only wants: look at each."""
-    units = systemd.units([PATTERN])
+    units = systemd.units([PATTERN, *STATIC])
     idle = [
         name for name in wanted.units if is_timer(name) and (name not in units or not units[name].is_up())
     ]

@@ -29,6 +29,14 @@ source = "/usr/lib/python3"
 keep = { daily = 7 }
 """
 
+UNITS = [
+    "cncop-job-nightly.service",
+    "cncop-job-nightly.timer",
+    "cncop-sync.service",
+    "cncop-sync.timer",
+    "cncop.target",
+]
+
 ONLY_NIGHTLY = PROFILE[: PROFILE.index("[[job]]")] + PROFILE[PROFILE.rindex("[[job]]") :]
 
 
@@ -98,7 +106,7 @@ def test_a_removed_job_is_gone_and_the_other_stays(synced: Machine) -> None:
     synced.run("cncopctl", "sync-profile")
     wait_while_it_runs(synced, "cncop-job-often.service")
     synced.run("cncopctl", "sync-profile")
-    assert units(synced) == ["cncop-job-nightly.service", "cncop-job-nightly.timer", "cncop.target"]
+    assert units(synced) == UNITS
     assert synced.property("cncop-job-nightly.timer", "ActiveEnterTimestampMonotonic") == active_since
     assert "often" not in synced.run("ls", "/var/lib/systemd/timers").stdout
     assert synced.run("ls", "/var/backups/cncop").stdout.split() == ["nightly", "often"]
@@ -107,7 +115,7 @@ def test_a_removed_job_is_gone_and_the_other_stays(synced: Machine) -> None:
 def test_everything_is_there_again_after_a_reboot(synced: Machine) -> None:
     synced.reboot()
     assert synced.property("cncop.target", "ActiveState") == "active"
-    assert units(synced) == ["cncop-job-nightly.service", "cncop-job-nightly.timer", "cncop.target"]
+    assert units(synced) == UNITS
     assert synced.property("cncop-job-nightly.timer", "ActiveState") == "active"
     assert json.loads(synced.run("cncopctl", "sync-profile", "--json").stdout)["steps"] == []
     assert jobs(synced)["nightly"]["last_run"]["outcome"] == "OK"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from cncopctl.core.naming import is_timer, job_of, service_name, timer_name
+from cncopctl.core.naming import is_ours, is_timer, job_of, service_name, timer_name
 
 
 @pytest.mark.parametrize("job", ["a", "web-01", "a.b", "a.timer", "x.service", "UPPER_case", "9", "a" * 64])
@@ -39,6 +39,13 @@ def test_timers_of_different_jobs_and_schedules_never_share_a_name() -> None:
 def test_other_units_belong_to_no_job(unit: str) -> None:
     assert job_of(unit) == ""
     assert not is_timer(unit)
+
+
+def test_the_re_sync_is_ours_and_no_jobs() -> None:
+    assert is_timer("cncop-sync.timer")
+    assert all(is_ours(unit) for unit in ("cncop.target", "cncop-sync.service", "cncop-job-a.service"))
+    assert [job_of(unit) for unit in ("cncop-sync.timer", "cncop-sync.service")] == ["", ""]
+    assert not is_ours("cncop-console.socket")
 
 
 def test_the_longest_id_gives_a_name_that_systemd_takes() -> None:
