@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import IO
 
 from cncopctl.core.errors import InstallError
+
+# All arguments of one program together may have 2 MiB (execve(2)); a unit's name has at most 90 bytes.
+_MOST = 10_000
 
 
 class Verification:
@@ -21,16 +25,23 @@ class Verification:
     """
 
     def __init__(self, directory: Path, names: Iterable[str], *, user: bool) -> None:
-        self._directory = str(directory)
+        self._directory = os.path.realpath(directory)
         self._complaints: IO[str] = tempfile.TemporaryFile("w+", errors="replace")  # noqa: SIM115 - closed in require
         command = ["systemd-analyze", "verify", "--man=no", "--recursive-errors=no"]
-        command += [
-            "--user" if user else "--system",
-            *(str(_without_colon(directory, name)) for name in names),
+        command += ["--user" if user else "--system"]
+        paths = [f"./{_without_colon(directory, name)}" for name in names]
+        self._processes = [
+            self._start([*command, *paths[start : start + _MOST]]) for start in range(0, len(paths), _MOST)
         ]
+
+    def _start(self, command: Sequence[str]) -> subprocess.Popen[bytes]:
         try:
-            self._process = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=self._complaints
+            return subprocess.Popen(
+                command,
+                cwd=self._directory,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=self._complaints,
             )
         except OSError as error:
             hint = "it is in Debian's package systemd"
@@ -46,7 +57,7 @@ class Verification:
         Raises:
             InstallError: it complained, or could not do its work.
         """
-        status = self._process.wait()
+        status = max([process.wait() for process in self._processes], default=0)
         with self._complaints as file:
             file.seek(0)
             said = [line.rstrip() for line in file]
@@ -64,12 +75,11 @@ class Verification:
             )
 
 
-def _without_colon(directory: Path, name: str) -> Path:
-    """A path of the unit without a colon, at which systemd-analyze sees an alias begin (since 250)."""
-    path = directory / name
+def _without_colon(directory: Path, name: str) -> str:
+    """A name of the unit without a colon, at which systemd-analyze sees an alias begin (since 250)."""
     if ":" not in name:
-        return path
+        return name
     # Job ids have no colon, and no unit of ours is called so otherwise.
-    other = path.with_name(f"verified-{name.replace(':', '.')}")
-    other.hardlink_to(path)
+    other = f"verified-{name.replace(':', '.')}"
+    (directory / other).hardlink_to(directory / name)
     return other
