@@ -14,6 +14,9 @@ from cncopctl.core.errors import InstallError
 # All arguments of one program together may have 2 MiB (execve(2)); a unit's name has at most 90 bytes.
 _MOST = 10_000
 
+# Fewer units than this are read by one process as quickly as by two.
+_WORTH_SHARING = 200
+
 
 class Verification:
     """systemd-analyze at work on the units `names` in `directory`; `require` has its verdict.
@@ -30,8 +33,9 @@ class Verification:
         command = ["systemd-analyze", "verify", "--man=no", "--recursive-errors=no"]
         command += ["--user" if user else "--system"]
         paths = [f"./{_without_colon(directory, name)}" for name in names]
+        size = _share(len(paths))
         self._processes = [
-            self._start([*command, *paths[start : start + _MOST]]) for start in range(0, len(paths), _MOST)
+            self._start([*command, *paths[start : start + size]]) for start in range(0, len(paths), size)
         ]
 
     def _start(self, command: Sequence[str]) -> subprocess.Popen[bytes]:
@@ -73,6 +77,12 @@ class Verification:
                 f"systemd-analyze verify refuses what would be installed, so nothing was changed:\n{shown}",
                 "this is a fault of cncop: please report it with the lines above",
             )
+
+
+def _share(count: int) -> int:
+    """How many of `count` units each process gets: one process for each processor, where that helps."""
+    processes = os.cpu_count() or 1 if count >= _WORTH_SHARING else 1
+    return max(1, min(_MOST, -(-count // processes)))
 
 
 def _without_colon(directory: Path, name: str) -> str:
