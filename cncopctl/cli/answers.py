@@ -94,12 +94,12 @@ def _print_refusal(answer: Answer) -> None:
     if answer.error is None:
         return
     sys.stdout.flush()  # what was translated before stands before it, also where both go to one file
-    text = printable(answer.text())
+    text = printable(_one_line(answer))
     place = f"line {answer.question.about['line']}: " if "line" in answer.question.about else ""
     click.echo(f"cncopctl: {place}{printable(answer.error.message)}", err=True)
     if text and len(text) < 200:
         click.echo(f"  {text}", err=True)
-        if answer.error.position is not None and text == answer.text():
+        if answer.error.position is not None and text == _one_line(answer):
             click.echo(f"  {' ' * answer.error.position}^", err=True)
     if answer.error.hint:
         click.echo(f"hint: {printable(answer.error.hint)}", err=True)
@@ -134,7 +134,12 @@ def _heading(answer: Answer) -> str:
     place = f"line {about['line']}: " if "line" in about else ""
     user = f"{about['user']}: " if "user" in about else ""
     command = f"  {user}{about['command']}" if "command" in about else ""
-    return f"{place}{answer.text()}{command}"
+    return f"{place}{_one_line(answer)}{command}"
+
+
+def _one_line(answer: Answer) -> str:
+    """What was asked, each character in its place."""
+    return answer.text().replace("\t", " ")
 
 
 def _local(at: datetime, schedule: Schedule) -> str:

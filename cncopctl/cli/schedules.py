@@ -2,84 +2,225 @@
 
 from __future__ import annotations
 
-import heapq
-import itertools
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
+from itertools import islice
+from pathlib import Path
+from typing import Any
 
 import click
 
+from cncopctl.cli.forecast_picture import draw_forecast
+from cncopctl.cli.heat_map import heat_map
 from cncopctl.cli.options import installation_options, json_option
-from cncopctl.cli.terminal import print_table, show_left, show_time
-from cncopctl.core.compiled import CompiledJob
+from cncopctl.cli.terminal import console, print_table, show_left, show_minute, show_time
+from cncopctl.core.errors import UsageError
+from cncopctl.core.forecast import (
+    Collision,
+    ExpectedRun,
+    JobSchedule,
+    collisions,
+    expected_runs,
+    first_runs,
+    habits,
+    hourly_load,
+)
 from cncopctl.core.layout import Layout
-from cncopctl.core.schedule import Schedule, Seed, instants_after, parse
+from cncopctl.core.schedule import Seed, parse
+from cncopctl.core.spans import show_span
 from cncopctl.edges.compiled_jobs import read_compiled_jobs
+from cncopctl.edges.history import History
 from cncopctl.edges.machine import machine_id
 
-_MOST_LINES = 2000
+_DAYS = 7
+_MOST_LINES = 2_000
+_MOST_HABITS = 20
+# A job every second for a week is as many; beyond, a forecast says where it stops.
+_MOST_RUNS = 700_000
+
+
+def _read_date(_: click.Context, __: click.Parameter, text: str | None) -> datetime | None:
+    """A date or a time of this machine's clock; midnight where no time is said."""
+    if text is None:
+        return None
+    try:
+        return datetime.fromisoformat(text).astimezone(UTC)
+    except (ValueError, OverflowError) as error:
+        raise click.BadParameter(
+            f"{text!r} is no date\nhint: write 2027-03-27 or 2027-03-27T22:00"
+        ) from error
 
 
 @click.command("schedules")
-@click.option("--days", type=click.IntRange(1, 400), help="Show everything that fires in the next days.")
+@click.option("--from", "start", metavar="DATE", callback=_read_date, help="Begin there instead of now.")
+@click.option(
+    "--days", type=click.IntRange(1, 400), help=f"Show everything that fires in so many days ({_DAYS})."
+)
+@click.option("--heatmap", is_flag=True, help="Show how full each hour of each day is.")
+@click.option(
+    "--by",
+    type=click.Choice(["runs", "time"]),
+    default="runs",
+    help="What fills an hour: runs that start in it, or the time that they take.",
+)
+@click.option(
+    "--svg", metavar="FILE", type=click.Path(dir_okay=False, path_type=Path), help="Draw a picture."
+)
 @json_option
 @installation_options
-def command(layout: Layout, *, days: int | None, as_json: bool) -> int:
-    """Show when what runs: the next time of each schedule, or with --days everything that fires.
+def command(
+    layout: Layout,
+    *,
+    start: datetime | None,
+    days: int | None,
+    heatmap: bool,
+    by: str,
+    svg: Path | None,
+    as_json: bool,
+) -> int:
+    """Show when what runs: the next time of each schedule, or a forecast of all that fires.
+
+    A forecast begins now or at --from, and lasts 7 days unless --days says otherwise. It also tells which jobs
+    start together, or while others run: how long a job takes is the median of its last 30 runs that were OK.
 
     \b
     Examples:
       cncopctl schedules
-      cncopctl schedules --days 7
+      cncopctl schedules --from 2027-03-27 --days 3
+      cncopctl schedules --days 14 --heatmap --by time
+      cncopctl schedules --days 14 --svg forecast.svg
     """
     now = datetime.now(UTC)
-    rows = list(_upcoming(_schedules(layout), now, days))
-    if as_json:
-        documents = [
-            {"at": at.isoformat(), "job": job.id, "title": job.title, "schedule": schedule.text}
-            for at, job, schedule in rows
-        ]
-        click.echo(json.dumps(documents, indent=2))
+    schedules = list(_schedules(layout))
+    if not (start or days or heatmap or svg):
+        runs = first_runs(schedules, now)
+        _print_runs(runs, now, as_json=as_json, others=_never_due(schedules, runs))
         return 0
-    if not rows:
-        click.echo("nothing is scheduled; see: cncopctl jobs")
-        return 0
-    print_table(
-        ("NEXT RUN", "", "JOB", "TITLE", "SCHEDULE"),
-        (
-            (show_time(at), show_left(at, now), job.id, job.title, schedule.explain())
-            for at, job, schedule in rows[:_MOST_LINES]
-        ),
-        flexible=("TITLE", "SCHEDULE"),
-    )
-    if len(rows) > _MOST_LINES:
-        click.echo(f"… and {len(rows) - _MOST_LINES} more; ask for fewer days, or for --json")
+    start = start or now
+    end = start + timedelta(days=days or _DAYS)
+    runs = list(islice(expected_runs(schedules, start, end), _MOST_RUNS))
+    if len(runs) == _MOST_RUNS:
+        end = runs[-1].at
+        click.echo(f"the forecast ends after {_MOST_RUNS} runs, at {show_time(end)}", err=True)
+    load = hourly_load(runs, start, end, datetime.astimezone)
+    if svg:
+        _write(svg, draw_forecast(runs, load, start, end, by=by))
+    if heatmap and not as_json:
+        console().print(heat_map(load, by=by))
+    if as_json or not (heatmap or svg):
+        _print_runs(runs, now, as_json=as_json)
+    if not as_json:
+        _print_habits(collisions(runs))
     return 0
 
 
-def _schedules(layout: Layout) -> Iterator[tuple[CompiledJob, Schedule]]:
+def _schedules(layout: Layout) -> Iterator[JobSchedule]:
     machine = machine_id()
+    durations = History(layout.history).usual_durations()
     for job in read_compiled_jobs(layout.compiled_jobs):
         for text, zone in job.schedules:
-            yield job, parse(text, zone=zone, seed=Seed(machine, job.id))
+            schedule = parse(text, zone=zone, seed=Seed(machine, job.id))
+            yield JobSchedule(job.id, job.title, schedule, durations.get(job.id))
 
 
-def _upcoming(
-    schedules: Iterator[tuple[CompiledJob, Schedule]], now: datetime, days: int | None
-) -> Iterator[tuple[datetime, CompiledJob, Schedule]]:
-    """Instants in their order: the first of each schedule, or all within `days`."""
-    until = now + timedelta(days=days) if days else None
+def _never_due(schedules: Iterable[JobSchedule], runs: Iterable[ExpectedRun]) -> list[JobSchedule]:
+    """Those that no clock starts: after boots, after their own end, or never any more."""
+    due = {id(run.source) for run in runs}
+    return [each for each in schedules if id(each) not in due]
 
-    def of_one(
-        number: int, job: CompiledJob, schedule: Schedule
-    ) -> Iterator[tuple[datetime, int, CompiledJob, Schedule]]:
-        instants = instants_after(schedule, now)
-        chosen = (
-            itertools.takewhile(lambda at: at <= until, instants) if until else itertools.islice(instants, 1)
-        )
-        return ((at, number, job, schedule) for at in chosen)
 
-    streams = [of_one(number, job, schedule) for number, (job, schedule) in enumerate(schedules)]
-    for at, _, job, schedule in heapq.merge(*streams, key=lambda row: row[:2]):
-        yield at, job, schedule
+def _print_runs(
+    runs: Sequence[ExpectedRun], now: datetime, *, as_json: bool, others: Iterable[JobSchedule] = ()
+) -> None:
+    if as_json:
+        click.echo(json.dumps(_documents(runs), indent=2))
+        return
+    rows = [_row(run, now) for run in runs[:_MOST_LINES]]
+    rows += [("-", "-", each.job, each.title, "-", each.schedule.explain()) for each in others]
+    if not rows:
+        click.echo("nothing is scheduled; see: cncopctl jobs")
+        return
+    print_table(
+        ("NEXT RUN", "", "JOB", "TITLE", "TAKES", "SCHEDULE"),
+        rows,
+        right=("TAKES",),
+        flexible=("TITLE", "SCHEDULE"),
+    )
+    if len(runs) > _MOST_LINES:
+        click.echo(f"… and {len(runs) - _MOST_LINES} more; ask for fewer days, or for --json")
+
+
+def _row(run: ExpectedRun, now: datetime) -> tuple[str, ...]:
+    source = run.source
+    takes = (
+        "dropped" if run.is_dropped else show_span(source.expected) if source.expected is not None else "-"
+    )
+    return (
+        show_time(run.at),
+        show_left(run.at, now),
+        source.job,
+        source.title,
+        takes,
+        source.schedule.explain(),
+    )
+
+
+def _documents(runs: Sequence[ExpectedRun]) -> list[dict[str, Any]]:
+    met = {collision.at: collision for collision in collisions(runs)}
+    return [_document(run, met.get(run.at)) for run in runs]
+
+
+def _document(run: ExpectedRun, collision: Collision | None) -> dict[str, Any]:
+    source = run.source
+    document: dict[str, Any] = {
+        "at": run.at.isoformat(),
+        "job": source.job,
+        "title": source.title,
+        "schedule": source.schedule.text,
+        "expected_seconds": round(source.expected.total_seconds(), 3)
+        if source.expected is not None
+        else None,
+    }
+    if run.is_dropped:
+        document["dropped"] = True
+    elif collision:
+        document["starts_with"] = [job for job in collision.starting if job != source.job]
+        document["while_running"] = list(collision.running)
+    return document
+
+
+def _print_habits(found: Iterable[Collision]) -> None:
+    """Which jobs meet, the most frequent first."""
+    met = habits(found)
+    if not met:
+        return
+    click.echo()
+    print_table(
+        ("JOBS THAT MEET", "TIMES", "FIRST"),
+        (
+            (_meeting(habit.first), str(habit.times), show_minute(habit.first.at))
+            for habit in met[:_MOST_HABITS]
+        ),
+        right=("TIMES",),
+        flexible=("JOBS THAT MEET",),
+    )
+    if len(met) > _MOST_HABITS:
+        click.echo(f"… and {len(met) - _MOST_HABITS} other meetings; --json has all")
+
+
+def _meeting(collision: Collision) -> str:
+    starting, running = ", ".join(collision.starting), ", ".join(collision.running)
+    if not running:
+        return f"{starting} start together"
+    one = len(collision.starting) == 1
+    return (
+        f"{starting} {'starts' if one else 'start'} while {running} {'runs' if ',' not in running else 'run'}"
+    )
+
+
+def _write(path: Path, document: str) -> None:
+    try:
+        path.write_text(document, encoding="utf-8")
+    except OSError as error:
+        raise UsageError(f"{path}: {error.strerror}", "name a file that you can write") from error

@@ -53,6 +53,7 @@ def read_crontab(text: str, *, user_field: bool = False) -> Iterator[Entry]:
                 )
             continue
         yield _entry(number, line, user_field, zone, warnings)
+        warnings = ()  # said once, where it begins to matter
 
 
 def _unquoted(text: str) -> str:

@@ -6,8 +6,9 @@ import contextlib
 import json
 import sqlite3
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from statistics import median
 
 from cncopctl.core.run import Run
 
@@ -53,7 +54,17 @@ class History:
         newest = "WHERE outcome != 'SKIPPED' GROUP BY job HAVING started = max(started)"
         return {run.job: run for run in self._select(newest)}
 
-    def _select(self, condition: str, *values: str) -> list[Run]:
+    def usual_durations(self, last: int = 30) -> dict[str, timedelta]:
+        """How long runs take, by job: the median of the last ones that were OK."""
+        of_job = "row_number() OVER (PARTITION BY job ORDER BY started DESC)"
+        recent = f"SELECT id FROM (SELECT id, {of_job} AS age FROM run WHERE outcome = 'OK') WHERE age <= ?"  # noqa: S608 - ours
+        durations: dict[str, list[float]] = {}
+        for run in self._select(f"WHERE id IN ({recent})", last):
+            if run.ended:
+                durations.setdefault(run.job, []).append((run.ended - run.started).total_seconds())
+        return {job: timedelta(seconds=median(taken)) for job, taken in durations.items()}
+
+    def _select(self, condition: str, *values: str | int) -> list[Run]:
         if not self._path.exists():
             return []
         with self._open("rw") as database:
