@@ -50,6 +50,8 @@ def _row(state: JobState) -> tuple[str, ...]:
     outcome = f"{run.outcome} {run.phrase}" if run else "never ran"
     if state.progress:
         outcome = f"running: {state.progress.sentence()}".rstrip(": ")
+    elif state.pause:
+        outcome = f"{state.pause.sentence()}; {outcome}"
     return (
         state.job.id,
         state.job.title,
@@ -68,5 +70,6 @@ def _document(state: JobState) -> dict[str, Any]:
         "direction": state.job.values["direction"],
         "next_run": state.next_run.isoformat() if state.next_run else None,
         "running": state.progress is not None,
+        "pause": state.pause.document() if state.pause else None,
         "last_run": state.last_run.document() if state.last_run else None,
     }

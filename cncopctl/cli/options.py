@@ -15,6 +15,7 @@ from cncopctl.core.layout import Layout, Scope
 from cncopctl.verbs.installation import choose_layout
 
 if TYPE_CHECKING:
+    from cncopctl.core.compiled import CompiledJob
     from cncopctl.edges.systemd import Systemd
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
@@ -42,6 +43,22 @@ def installation_options(command: Callable[..., Any]) -> Callable[..., Any]:
         return command(choose_layout(Scope(scope) if scope else None, root, os.environ), **options)
 
     return with_layout
+
+
+def choose(layout: Layout, words: tuple[str, ...], *, alljobs: bool) -> list[CompiledJob]:
+    """The installed jobs that `words` name, or all of them.
+
+    Raises:
+        UsageError: a word names no job.
+        InstallError: a compiled job cannot be read.
+    """
+    from cncopctl.core.choice import choose_jobs
+    from cncopctl.edges.compiled_jobs import read_compiled_jobs
+
+    if bool(words) == alljobs:
+        raise click.UsageError("name the jobs, or take all with -a")
+    installed = read_compiled_jobs(layout.compiled_jobs)
+    return installed if alljobs else choose_jobs(words, installed)
 
 
 @contextlib.contextmanager

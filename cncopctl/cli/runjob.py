@@ -31,15 +31,23 @@ if TYPE_CHECKING:
 )
 @click.option("-t", "--type", "kind", metavar="TYPE", help="All jobs of that type, such as rsync.")
 @click.option("--parallel", metavar="N", type=click.IntRange(1, 64), default=1, help="So many at a time [1].")
+@click.option("--force", is_flag=True, help="Also run jobs that are paused.")
 @json_option
 @installation_options
 def command(
-    layout: Layout, *, jobs: tuple[str, ...], alljobs: bool, kind: str | None, parallel: int, as_json: bool
+    layout: Layout,
+    *,
+    jobs: tuple[str, ...],
+    alljobs: bool,
+    kind: str | None,
+    parallel: int,
+    force: bool,
+    as_json: bool,
 ) -> int:
     """Run jobs now, by id or title, and follow them to their end.
 
     The jobs run as their services, under systemd: interrupting this command leaves them running. The exit
-    status is 0 only if all of them ended OK, else 3.
+    status is 0 only if all of them ended OK, else 3. A job that is paused is SKIPPED, unless --force says otherwise.
 
     \b
     Examples:
@@ -53,7 +61,7 @@ def command(
             raise click.UsageError("an installation under --root has no systemd to run jobs")
         display = _display(chosen, as_json=as_json)
         try:
-            runs = run_jobs(layout, systemd, chosen, parallel, display)
+            runs = run_jobs(layout, systemd, chosen, parallel, display, force=force)
         except KeyboardInterrupt:
             click.echo("the jobs that were started go on; see: cncopctl jobs", err=True)
             raise

@@ -126,6 +126,11 @@ class Layout:
         return self.state / "runs"
 
     @property
+    def pauses(self) -> Path:
+        """One file for each job that is paused."""
+        return self.state / "pauses"
+
+    @property
     def history(self) -> Path:
         """The database of finished runs."""
         return self.state / "history.sqlite"

@@ -13,6 +13,7 @@ from cncopctl.core.run import Run
 from cncopctl.dispatcher.this_run import run_id
 from cncopctl.edges.lock import JobLock
 from cncopctl.edges.notify import notify_status
+from cncopctl.edges.pauses import read_pause
 from cncopctl.edges.run_files import RunFiles
 
 PASSED, REFUSED = 0, 1
@@ -21,9 +22,15 @@ PASSED, REFUSED = 0, 1
 def gate(layout: Layout, job: CompiledJob) -> int:
     """Whether the run may begin, as ExecCondition= wants it: 0 for yes."""
     now = datetime.now(UTC)
-    if os.environ.get("TRIGGER_UNIT", "").endswith(".timer") and not _is_due(job, now):
+    by_timer = os.environ.get("TRIGGER_UNIT", "").endswith(".timer")
+    if by_timer and not _is_due(job, now):
         print(f"{job.id}: not due: its schedule was changed, and has had no time since", file=sys.stderr)
         return REFUSED
+    if pause := read_pause(layout.pauses, job.id, now):
+        if by_timer:
+            skip(layout, job, pause.sentence(), now)
+            return REFUSED
+        print(f"{job.id}: {pause.sentence()}; runs all the same, as somebody has started it", file=sys.stderr)
     with JobLock(layout.locks, job.id) as lock:
         if lock.take():
             return PASSED

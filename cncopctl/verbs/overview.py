@@ -8,23 +8,29 @@ from datetime import UTC, datetime
 from cncopctl.core.compiled import CompiledJob
 from cncopctl.core.layout import Layout
 from cncopctl.core.naming import PATTERN, job_of
+from cncopctl.core.pause import Pause
 from cncopctl.core.run import Progress, Run
 from cncopctl.core.schedule import Seed, next_after, parse
 from cncopctl.edges.compiled_jobs import read_compiled_jobs
 from cncopctl.edges.history import History
 from cncopctl.edges.machine import machine_id
+from cncopctl.edges.pauses import read_pauses
 from cncopctl.edges.run_files import running
 from cncopctl.edges.systemd import Systemd
 
 
 @dataclass(frozen=True, slots=True)
 class JobState:
-    """A job as it stands; `next_run` is None where no timer will start it, `progress` where it does not run."""
+    """A job as it stands; `next_run` is None where no timer will start it, `progress` where it does not run.
+
+    While it is paused, what elapses before the pause's end starts nothing.
+    """
 
     job: CompiledJob
     next_run: datetime | None
     last_run: Run | None
     progress: Progress | None
+    pause: Pause | None = None
 
 
 def job_states(layout: Layout, systemd: Systemd | None) -> list[JobState]:
@@ -41,12 +47,14 @@ def job_states(layout: Layout, systemd: Systemd | None) -> list[JobState]:
     next_runs = _elapses(systemd) if systemd else _instants(jobs)
     last_runs = History(layout.history).last_runs()
     active = running(layout.runs)
+    pauses = read_pauses(layout.pauses, datetime.now(UTC))
     return [
         JobState(
             job,
             next_runs.get(job.id),
             last_runs.get(job.id),
             Progress.from_document(active[job.id][1]) if job.id in active else None,
+            pauses.get(job.id),
         )
         for job in jobs
     ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Protocol
@@ -13,6 +13,7 @@ from cncopctl.core.naming import service_name
 from cncopctl.core.outcome import Outcome
 from cncopctl.core.run import Progress, Run
 from cncopctl.edges.history import History
+from cncopctl.edges.pauses import read_pauses
 from cncopctl.edges.run_files import running
 from cncopctl.edges.systemd import Systemd
 
@@ -39,17 +40,24 @@ class _Started:
 
 
 def run_jobs(
-    layout: Layout, systemd: Systemd, jobs: Sequence[CompiledJob], parallel: int, display: Display
+    layout: Layout,
+    systemd: Systemd,
+    jobs: Sequence[CompiledJob],
+    parallel: int,
+    display: Display,
+    *,
+    force: bool = False,
 ) -> list[Run]:
     """Run `jobs` in their order, at most `parallel` at a time; their runs in the order of their ends.
 
     A job that is running already is not started again: `systemctl start` would wait for that run and report
-    its end as ours.
+    its end as ours. A job that is paused is only run with `force`.
 
     Raises:
         SystemdError: a service cannot be started.
     """
-    waiting, started, runs = list(jobs), dict[bytes, _Started](), list[Run]()
+    started, runs = dict[bytes, _Started](), list[Run]()
+    waiting = list(jobs) if force else _without_paused(layout, jobs, runs, display)
     while waiting or started:
         while waiting and len(started) < parallel:
             _start(layout, systemd, waiting.pop(0), started, runs, display)
@@ -59,6 +67,23 @@ def run_jobs(
             runs.append(run)
             break
     return runs
+
+
+def _without_paused(
+    layout: Layout, jobs: Iterable[CompiledJob], runs: list[Run], display: Display
+) -> list[CompiledJob]:
+    now = datetime.now(UTC)
+    pauses = read_pauses(layout.pauses, now)
+    for job in (job for job in jobs if job.id in pauses):
+        phrase = f"{pauses[job.id].sentence()}; runjob --force runs it all the same"
+        _skip(job, phrase, now, runs, display)
+    return [job for job in jobs if job.id not in pauses]
+
+
+def _skip(job: CompiledJob, phrase: str, now: datetime, runs: list[Run], display: Display) -> None:
+    skipped = Run("", job.id, job.title, now, ended=now, outcome=Outcome.SKIPPED, phrase=phrase)
+    display.ends(job, skipped)
+    runs.append(skipped)
 
 
 def _start(
@@ -72,9 +97,7 @@ def _start(
     unit, now = service_name(job.id), datetime.now(UTC)
     if (loaded := systemd.units([unit]).get(unit)) and loaded.active_state not in ("inactive", "failed"):
         phrase = "is running already; follow it with: journalctl -f -u " + unit
-        skipped = Run("", job.id, job.title, now, ended=now, outcome=Outcome.SKIPPED, phrase=phrase)
-        display.ends(job, skipped)
-        runs.append(skipped)
+        _skip(job, phrase, now, runs, display)
         return
     started[systemd.start(unit, wait=False)] = _Started(job, now)
     display.begins(job)

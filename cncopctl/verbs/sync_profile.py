@@ -10,7 +10,8 @@ import contextlib
 import fcntl
 import os
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 from cncopctl.core.errors import InstallError, LockedError, SystemdError
@@ -18,6 +19,7 @@ from cncopctl.core.host import Host
 from cncopctl.core.layout import Layout
 from cncopctl.core.naming import PATTERN, STATIC, TARGET, is_timer
 from cncopctl.core.plan import Action, Installed, Loaded, Plan, Wanted, make_plan
+from cncopctl.edges.pauses import read_pauses, remove_pauses_but
 from cncopctl.edges.profile_files import ProfileFile
 from cncopctl.edges.systemd import Systemd
 from cncopctl.edges.unit_dir import read_installed
@@ -66,7 +68,7 @@ def sync_profile(layout: Layout, systemd: Systemd | None, *, prune: bool, dry_ru
         if last and last.fingerprint == fingerprint and (unchanged := last.as_wanted(installed)):
             plan = make_plan(unchanged, installed, loaded, prune=prune)
             if not plan:
-                return Synced(plan, unchanged, installed, len(unchanged.compiled))
+                return Synced(_with_pauses(plan, layout), unchanged, installed, len(unchanged.compiled))
         wanted = _wanted(layout, host, files, installed)
         plan = make_plan(wanted, installed, loaded, prune=prune)
         _refuse_conflicts(layout, plan)
@@ -78,11 +80,18 @@ def sync_profile(layout: Layout, systemd: Systemd | None, *, prune: bool, dry_ru
             if systemd and plan.of(Action.START):
                 _check_started(wanted, systemd)
             _note(layout, fingerprint, wanted)
-        return Synced(plan, wanted, installed, len(wanted.compiled))
+        return Synced(_with_pauses(plan, layout), wanted, installed, len(wanted.compiled))
+
+
+def _with_pauses(plan: Plan, layout: Layout) -> Plan:
+    """The plan with a word on each paused job: nobody should wonder why its timer starts nothing."""
+    pauses = read_pauses(layout.pauses, datetime.now(UTC)).values()
+    return replace(plan, notes=(*plan.notes, *(f"{pause.job} is {pause.sentence()}" for pause in pauses)))
 
 
 def _note(layout: Layout, fingerprint: str, wanted: Wanted) -> None:
     try:
+        remove_pauses_but(layout.pauses, {path.stem for path in layout.compiled_jobs.glob("*.toml")})
         last_sync.write(layout, fingerprint, wanted)
     except OSError as error:
         raise _not_writable(layout.state, error) from error
