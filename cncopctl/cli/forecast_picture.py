@@ -115,6 +115,9 @@ def _draw_lanes(
     scale = width / (end - start).total_seconds()
     bottom = top + len(lanes) * _LANE
     svg.text(_MARGIN, top - 24, "Jobs", fill=_INK, font_weight="bold")
+    svg.text(left, top - 28, "red: starts together with, or during, other runs", fill=_FAINT, font_size=11)
+    for row in range(0, len(lanes), 2):
+        svg.rectangle((left, top + row * _LANE, width, _LANE), fill="#f6f8fa")
     for x, label in _midnights(start, end, left, scale):
         svg.line(x, top - 6, x, bottom, stroke="#dde3e8")
         if label:
@@ -122,8 +125,6 @@ def _draw_lanes(
     meetings = {collision.at for collision in collisions(sorted(_all(lanes), key=lambda run: run.at))}
     for row, (title, lane) in enumerate(lanes):
         y = top + row * _LANE
-        if row % 2 == 0:
-            svg.rectangle((left, y, width, _LANE), fill="#f6f8fa")
         svg.text(_MARGIN, y + 13, title if len(title) < 18 else f"{title[:16]}…", fill=_INK, font_size=11)
         _draw_bars(svg, lane, meetings, (left, y, scale, start, end))
 
