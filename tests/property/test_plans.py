@@ -133,7 +133,7 @@ def assert_converged(machine: Machine, wanted: Wanted) -> None:
     assert not machine.plan(wanted)
 
 
-@settings(max_examples=1000, deadline=None)
+@settings(max_examples=400, deadline=None)
 @given(profiles, profiles)
 def test_what_is_applied_leaves_nothing_to_do(
     before: dict[str, tuple[str, int]], after: dict[str, tuple[str, int]]
@@ -145,7 +145,7 @@ def test_what_is_applied_leaves_nothing_to_do(
         assert_converged(machine, wanted)
 
 
-@settings(max_examples=1000, deadline=None)
+@settings(max_examples=400, deadline=None)
 @given(st.lists(st.tuples(profiles, st.integers(0, 40)), min_size=1, max_size=5), profiles)
 def test_syncs_that_are_killed_after_any_step_are_completed_by_the_next(
     killed: list[tuple[dict[str, tuple[str, int]], int]], last: dict[str, tuple[str, int]]
@@ -157,7 +157,7 @@ def test_syncs_that_are_killed_after_any_step_are_completed_by_the_next(
     assert_converged(machine, wanted_for(last))
 
 
-@settings(max_examples=1000, deadline=None)
+@settings(max_examples=400, deadline=None)
 @given(profiles, profiles, st.integers(0, 40))
 def test_at_no_instant_is_a_job_without_the_timers_that_it_keeps(
     before: dict[str, tuple[str, int]], after: dict[str, tuple[str, int]], kill: int
@@ -179,7 +179,7 @@ drift = st.lists(
 )
 
 
-@settings(max_examples=1000, deadline=None)
+@settings(max_examples=400, deadline=None)
 @given(profiles, drift, profiles, st.booleans())
 def test_whatever_was_done_by_hand_is_repaired(
     before: dict[str, tuple[str, int]],

@@ -133,7 +133,7 @@ def assert_telling(error: ProfileError, document: Mapping[str, Any]) -> None:
             assert first in ("", *PROPERTIES), fault
 
 
-@settings(max_examples=5000, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=2500, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(documents())
 @example({"schema": 1, "job": [{"id": "a"}, {"id": "a"}]})
 @example({"schema": 1, "job": [{"id": "a", "timeout": "999999999w"}]})
@@ -146,7 +146,7 @@ def test_a_document_is_a_profile_or_has_faults_that_lead_to_their_places(documen
         assert list(result.jobs) == [table["id"] for table in document.get("job", [])]
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=250, deadline=None)
 @given(documents())
 def test_every_valid_job_can_be_said_in_units(document: dict[str, Any]) -> None:
     result = read(tomli_w.dumps(document).encode())
@@ -166,7 +166,7 @@ VALID = tomli_w.dumps(
 ).encode()
 
 
-@settings(max_examples=800, deadline=None)
+@settings(max_examples=400, deadline=None)
 @given(st.data())
 def test_a_damaged_file_is_a_profile_or_has_faults(data: st.DataObject) -> None:
     content = bytearray(VALID)
@@ -178,7 +178,7 @@ def test_a_damaged_file_is_a_profile_or_has_faults(data: st.DataObject) -> None:
     assert isinstance(result, Profile) or result.faults
 
 
-@settings(max_examples=800, deadline=None)
+@settings(max_examples=400, deadline=None)
 @given(st.binary(max_size=200))
 def test_any_bytes_are_a_profile_or_have_faults(content: bytes) -> None:
     result = read(content)

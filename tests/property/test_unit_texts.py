@@ -37,7 +37,7 @@ def unquoted(written: str, place: Place) -> list[str]:
     return [each.replace("$$", "$") for each in read] if place is Place.ARGUMENT else read
 
 
-@settings(max_examples=2000)
+@settings(max_examples=600)
 @given(writable, st.sampled_from(list(Place)))
 def test_what_is_quoted_is_read_back(text: str, place: Place) -> None:
     assume("%" not in text or place is not Place.TEXT or "%%i" not in quote(text, place))
