@@ -20,6 +20,9 @@ from cncopctl.core.unit_text import Place, quote
 
 REPOSITORY_PASSWORD = "repository-password"  # noqa: S105 - the credential's name, not its value
 
+# Host keys of the servers that jobs fetch from, besides those that root's ssh knows.
+KNOWN_HOSTS = "ssh-known-hosts"
+
 # What PrivateTmp= hides.
 _PRIVATE = ("/tmp", "/var/tmp")  # noqa: S108 - named, not used
 
@@ -100,7 +103,7 @@ def _service_values(job: Job, host: Host, layout: Layout) -> dict[str, object]:
         "mounts": " ".join(_mounts(job)) if layout.scope is not Scope.USER else "",
         "needs_network": own and not _is_local(job),
         "credentials": [
-            (name, quote(f"{layout.credentials}/{name}", Place.TEXT)) for name in credentials_of(job)
+            (name, quote(f"{layout.credentials}/{name}", Place.TEXT)) for name in credentials_of(job, host)
         ],
         "low_priority": job.priority is Priority.LOW,
         "limits": list(_limits(job)),
@@ -112,10 +115,11 @@ def _service_values(job: Job, host: Host, layout: Layout) -> dict[str, object]:
     }
 
 
-def credentials_of(job: Job) -> list[str]:
+def credentials_of(job: Job, host: Host) -> list[str]:
     """Names of the credentials that a run of `job` is given."""
-    repository = [REPOSITORY_PASSWORD] if job.direction is Direction.PULL else []
-    return repository + ([job.credential] if job.credential else [])
+    names = [REPOSITORY_PASSWORD] if job.direction is Direction.PULL else []
+    names += [job.credential] if job.credential else []
+    return names + ([KNOWN_HOSTS] if KNOWN_HOSTS in host.credentials and not _is_local(job) else [])
 
 
 def _source_path(job: Job, layout: Layout) -> str:
