@@ -17,6 +17,7 @@ from cncopctl.core.faults import ProfileError, nearest, printable
 _COMMANDS = {
     "check": "Check the profile, and tell everything that is wrong with it.",
     "credential": "Store, list and remove keys and passwords.",
+    "doctor": "Look for what is wrong, or will be.",
     "jobs": "Show the jobs, their next runs and last outcomes.",
     "pause": "Keep timers from starting jobs for a while.",
     "restore": "Bring back files of a job from one of its snapshots.",

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import stat
 import subprocess
+from collections.abc import Iterable
+from datetime import UTC, datetime
 from pathlib import Path
 
 _ZONEINFO = "/usr/share/zoneinfo/"
+_JOURNAL_TIME = re.compile(r"\d{4}-\d{2}-\d{2} \d{2}:\d{2}:\d{2}")
 _UTC = ("Etc/UTC", "Etc/UCT", "Etc/Universal", "Etc/Zulu", "UCT", "Universal", "Zulu")
 
 
@@ -38,6 +42,37 @@ def systemd_version() -> int:
         return 0
     found = re.search(r"^systemd (\d+)", done.stdout)
     return int(found[1]) if found else 0
+
+
+def is_clock_synchronised() -> bool | None:
+    """Whether something keeps the clock right, as systemd-timedated tells; None where it does not answer."""
+    said = _output("timedatectl", "show", "--property=NTPSynchronized", "--value").strip()
+    return {"yes": True, "no": False}.get(said)
+
+
+def installed_programs(names: Iterable[str]) -> frozenset[str]:
+    """Those of the programs that services would find (systemd.exec(5), the default $PATH)."""
+    path = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+    return frozenset(name for name in names if shutil.which(name, path=path))
+
+
+def boots_since(since: datetime) -> int:
+    """How often the machine has been booted since then, as far as its journal remembers."""
+    # In JSON only as of systemd 254; the first time on a line is that of the first message.
+    lines = _output("journalctl", "--list-boots", "--utc", "--no-pager", "--quiet").splitlines()
+    begun = (found[0] for line in lines if (found := _JOURNAL_TIME.search(line)))
+    return sum(datetime.fromisoformat(time).replace(tzinfo=UTC) >= since for time in begun)
+
+
+def _output(*command: str) -> str:
+    """What a program prints; "" where it is missing, fails or takes too long."""
+    try:
+        done = subprocess.run(
+            command, capture_output=True, encoding="utf-8", errors="replace", check=False, timeout=20
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    return done.stdout if done.returncode == 0 else ""
 
 
 def find_agents(*directories: Path) -> dict[str, str]:

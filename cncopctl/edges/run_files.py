@@ -63,6 +63,15 @@ class RunFiles:
         return document if isinstance(document, dict) else {}
 
 
+def unclosed(runs: Path) -> dict[str, str]:
+    """Ids of all runs that have not been closed, with their jobs."""
+    found = {}
+    for directory in sorted(runs.iterdir()) if runs.is_dir() else ():
+        if run := RunFiles(runs, directory.name).read_run():
+            found[directory.name] = str(run.get("job"))
+    return found
+
+
 def running(runs: Path) -> dict[str, tuple[dict[str, Any], dict[str, Any]]]:
     """The runs that have not been closed, by job: what is noted of each, and how far it has come."""
     found = {}

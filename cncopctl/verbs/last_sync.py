@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Any
 
@@ -33,6 +34,7 @@ class LastSync:
     units: Mapping[str, str]
     links: Mapping[str, str]
     compiled: Mapping[str, str]
+    machine_id: str = ""
 
     def as_wanted(self, installed: Installed) -> Wanted | None:
         """What the last sync wanted, in the words of what is installed; None where anything differs."""
@@ -83,7 +85,15 @@ def read(layout: Layout) -> LastSync | None:
         return None
 
 
-def write(layout: Layout, made_from: str, wanted: Wanted) -> None:
+def written_at(layout: Layout) -> datetime | None:
+    """When a sync last had anything to note, which happens each week at least."""
+    try:
+        return datetime.fromtimestamp((layout.state / _NAME).stat().st_mtime, UTC)
+    except OSError:
+        return None
+
+
+def write(layout: Layout, made_from: str, wanted: Wanted, machine_id: str) -> None:
     """Note a complete sync."""
     document = {
         "version": _VERSION,
@@ -91,6 +101,7 @@ def write(layout: Layout, made_from: str, wanted: Wanted) -> None:
         "units": _digests(wanted.units),
         "links": dict(wanted.links),
         "compiled": _digests(wanted.compiled),
+        "machine_id": machine_id,
     }
     write_atomically(layout.state / _NAME, json.dumps(document))
 

@@ -79,7 +79,7 @@ def sync_profile(layout: Layout, systemd: Systemd | None, *, prune: bool, dry_ru
             apply_plan(plan, wanted, layout, systemd)
             if systemd and plan.of(Action.START):
                 _check_started(wanted, systemd)
-            _note(layout, fingerprint, wanted)
+            _note(layout, fingerprint, wanted, host.machine_id)
         return Synced(_with_pauses(plan, layout), wanted, installed, len(wanted.compiled))
 
 
@@ -89,10 +89,10 @@ def _with_pauses(plan: Plan, layout: Layout) -> Plan:
     return replace(plan, notes=(*plan.notes, *(f"{pause.job} is {pause.sentence()}" for pause in pauses)))
 
 
-def _note(layout: Layout, fingerprint: str, wanted: Wanted) -> None:
+def _note(layout: Layout, fingerprint: str, wanted: Wanted, machine_id: str) -> None:
     try:
         remove_pauses_but(layout.pauses, {path.stem for path in layout.compiled_jobs.glob("*.toml")})
-        last_sync.write(layout, fingerprint, wanted)
+        last_sync.write(layout, fingerprint, wanted, machine_id)
     except OSError as error:
         raise _not_writable(layout.state, error) from error
 
