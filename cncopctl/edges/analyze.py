@@ -13,8 +13,13 @@ from cncopctl.core.errors import SystemdError
 
 # The kernel takes at most 2 MiB of arguments (execve(2)); lines are hardly ever longer than 500 bytes.
 _BATCH = 1_000
-# Beside an elapse in local time stands the same in UTC, unless the zone is UTC itself.
-_ELAPSE = re.compile(r"(?:Next elapse|Iter\. #\d+|\(in UTC\)): \w{3} (\d{4}-\d\d-\d\d \d\d:\d\d:\d\d) UTC")
+# "Iter. #2" is "Iteration #2" since systemd 256 or so. The line in UTC is left out where the zone's clocks
+# never differ from it; they may have differed once, and then the name of the zone tells by how much.
+_ELAPSE = re.compile(
+    r"(?:Next elapse|Iter(?:\.|ation) #\d+): \w{3} (\d{4}-\d\d-\d\d \d\d:\d\d:\d\d) (\S+)"
+    r"(?:\n *\(in UTC\): \w{3} (\d{4}-\d\d-\d\d \d\d:\d\d:\d\d) UTC)?"
+)
+_OFFSET = re.compile(r"[+-]\d\d(?:\d\d)?")
 _NORMALIZED = re.compile(r"^ *Normalized form:", re.MULTILINE)
 _LOOP = "Infinite loop"
 _HOUR = timedelta(hours=1)
@@ -85,4 +90,8 @@ def _run(lines: Sequence[str], base: datetime, count: int, zone: str) -> subproc
 
 def _instants(output: str) -> list[datetime]:
     """The elapses in the output for one line, in order."""
-    return [datetime.fromisoformat(text).replace(tzinfo=UTC) for text in _ELAPSE.findall(output)]
+    found = []
+    for local, name, utc in _ELAPSE.findall(output):
+        offset = name if not utc and _OFFSET.fullmatch(name) else "+00:00"
+        found.append(datetime.fromisoformat(f"{utc or local}{offset}").astimezone(UTC))
+    return found

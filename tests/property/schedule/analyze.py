@@ -2,20 +2,35 @@
 
 from __future__ import annotations
 
-import os
 import re
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from itertools import pairwise
 
 # The kernel takes at most 2 MiB of arguments, and a failing call is easier to read when it is short.
 BATCH = 2_000
-ELAPSE = re.compile(r"(?:Next elapse|Iter\. #\d+|\(in UTC\)): \w{3} (\d{4}-\d\d-\d\d \d\d:\d\d:\d\d) UTC")
+# "Iter. #2" is "Iteration #2" since systemd 256 or so. The line in UTC is left out where the zone's clocks
+# never differ from it; they may have differed once, and then the name of the zone tells by how much.
+ELAPSE = re.compile(
+    r"(?:Next elapse|Iter(?:\.|ation) #\d+): \w{3} (\d{4}-\d\d-\d\d \d\d:\d\d:\d\d) (\S+)"
+    r"(?:\n *\(in UTC\): \w{3} (\d{4}-\d\d-\d\d \d\d:\d\d:\d\d) UTC)?"
+)
+OFFSET = re.compile(r"[+-]\d\d(?:\d\d)?")
 SPEC = re.compile(r"^ *Normalized form:", re.MULTILINE)
 
 
-def elapses(lines: Sequence[str], base: datetime, count: int, zone: str = "UTC") -> list[list[datetime]]:
+# Turns a command into the one that is to be started; machine.argv runs it in a machine.
+Enter = Callable[..., list[str]]
+
+
+def here(*argv: str) -> list[str]:
+    return list(argv)
+
+
+def elapses(
+    lines: Sequence[str], base: datetime, count: int, zone: str = "UTC", enter: Enter = here
+) -> list[list[datetime]]:
     """Return at most `count` elapses of each line after `base`, as `systemd-analyze calendar` tells them.
 
     systemd starts a process for each answer about a zone that is not its own (1 ms each), so the zone of
@@ -24,24 +39,14 @@ def elapses(lines: Sequence[str], base: datetime, count: int, zone: str = "UTC")
     found: list[list[datetime]] = []
     for start in range(0, len(lines), BATCH):
         bare = [line.removesuffix(f" {zone}") for line in lines[start : start + BATCH]]
-        found += batch(bare, base, count, zone)
+        found += batch(bare, base, count, zone, enter)
     return found
 
 
-def batch(lines: Sequence[str], base: datetime, count: int, zone: str) -> list[list[datetime]]:
-    run = subprocess.run(
-        [
-            "systemd-analyze",
-            "calendar",
-            f"--iterations={count}",
-            f"--base-time={base.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC",
-            *lines,
-        ],
-        env={**os.environ, "TZ": zone, "LC_ALL": "C"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+def batch(
+    lines: Sequence[str], base: datetime, count: int, zone: str, enter: Enter = here
+) -> list[list[datetime]]:
+    run = calendar([f"--iterations={count}", *lines], base, zone, enter)
     assert run.returncode == 0, run.stderr
     starts = [match.start() for match in SPEC.finditer(run.stdout)] + [len(run.stdout)]
     assert len(starts) == len(lines) + 1, run.stderr
@@ -65,17 +70,23 @@ def timer(lines: Sequence[str], base: datetime, until: datetime, zone: str) -> l
 
 
 def next_elapse(line: str, base: datetime, zone: str) -> list[datetime]:
-    run = subprocess.run(
-        ["systemd-analyze", "calendar", f"--base-time={base.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC", line],
-        env={**os.environ, "TZ": zone, "LC_ALL": "C"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    run = calendar([line], base, zone)
     assert run.returncode == 0 or "Infinite loop" in run.stderr, run.stderr
     return instants(run.stdout)
 
 
+def calendar(
+    words: Sequence[str], base: datetime, zone: str, enter: Enter = here
+) -> subprocess.CompletedProcess[str]:
+    since = f"--base-time={base.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
+    argv = enter("env", f"TZ={zone}", "LC_ALL=C", "systemd-analyze", "calendar", since, *words)
+    return subprocess.run(argv, capture_output=True, text=True, check=False)
+
+
 def instants(output: str) -> list[datetime]:
     """Return the instants in the output for one line, in order; beside local times stands the UTC one."""
-    return [datetime.fromisoformat(text).replace(tzinfo=UTC) for text in ELAPSE.findall(output)]
+    found = []
+    for local, name, utc in ELAPSE.findall(output):
+        offset = name if not utc and OFFSET.fullmatch(name) else "+00:00"
+        found.append(datetime.fromisoformat(f"{utc or local}{offset}").astimezone(UTC))
+    return found
