@@ -80,7 +80,7 @@ def write_atomically(path: Path, content: str | bytes, mode: int = 0o644) -> Non
 def link_atomically(path: Path, target: str) -> None:
     """Make `path` a symbolic link to `target`, replacing what is there; its directory must exist."""
     try:
-        os.symlink(target, path)
+        path.symlink_to(target)
     except FileExistsError:
         aside = path.with_name(f"{path.name}{_ASIDE}")
         aside.unlink(missing_ok=True)

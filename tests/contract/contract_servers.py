@@ -52,8 +52,8 @@ def _accept(listener: socket.socket, command: Sequence[str], server: Server) -> 
         with connection:
             child = subprocess.Popen(
                 command,
-                stdin=connection,
-                stdout=connection,
+                stdin=connection.fileno(),
+                stdout=connection.fileno(),
                 stderr=subprocess.DEVNULL,
                 start_new_session=True,
             )
