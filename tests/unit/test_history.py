@@ -55,6 +55,21 @@ def test_the_last_run_of_each_job_is_the_newest_that_was_not_skipped(tmp_path: P
     assert {job: last.id for job, last in history.last_runs().items()} == {"a": "1", "b": "4"}
 
 
+def test_a_job_usually_takes_the_median_of_its_last_good_runs(tmp_path: Path) -> None:
+    history = History(tmp_path / "h")
+    assert history.usual_durations() == {}
+    taken = {1: 500, 2: 10, 3: 30, 4: 20}
+    for hour, minutes in taken.items():
+        begun = run(f"a{hour}", hours=hour)
+        history.add(replace(begun, ended=begun.started + timedelta(minutes=minutes)))
+    failed = run("failed", hours=9, outcome=Outcome.ERROR)
+    history.add(replace(failed, ended=failed.started + timedelta(days=9)))
+    history.add(run("b", "b", outcome=Outcome.SKIPPED))
+    history.add(run("c", "c"))
+    assert history.usual_durations() == {"a": timedelta(minutes=25), "c": timedelta()}
+    assert history.usual_durations(last=3)["a"] == timedelta(minutes=20)
+
+
 def test_a_damaged_history_is_an_error_that_names_the_file(tmp_path: Path) -> None:
     path = tmp_path / "h"
     path.write_bytes(b"this is no database, but it is long enough to be looked at" * 20)
