@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
@@ -70,7 +71,7 @@ near = st.sampled_from(
         *({"minute": 5}, {"cron": "0 1 * * *", "start_date": "2026-01-01"}, {"interval": "2 weeks"}),
         *(["0 1 * * *", "0 2 * * *"], {"daily": 7}, {"cpu": 50, "memory": "2G"}, ["*.tmp"]),
     ]
-)
+).map(deepcopy)  # they are mutated in their turn
 keys = st.sampled_from([*PROPERTIES, "titel", "Id", "", "x.y", "\x1b"])
 jobs = st.fixed_dictionaries(
     {"id": st.sampled_from(["a", "b", "web-01"]) | texts},
