@@ -6,6 +6,7 @@ import importlib
 import os
 import sys
 import traceback
+from typing import Any
 
 import click
 
@@ -54,6 +55,17 @@ class _Commands(click.Group):
             raise click.UsageError(f"no such command: {args[0]}\nhint: {hint}", ctx)
         return super().resolve_command(ctx, args)
 
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            status = super().invoke(ctx)
+            sys.stdout.flush()
+        except BrokenPipeError:
+            # Whoever read our output has had enough. click would end with 1, which says that we are at fault;
+            # and Python would complain again while flushing at exit.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return 0
+        return status
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
             formatter.write_dl(list(_COMMANDS.items()))
@@ -94,10 +106,6 @@ def main() -> int:
     except (KeyboardInterrupt, click.Abort):
         print("cncopctl: interrupted", file=sys.stderr)
         return 130
-    except BrokenPipeError:
-        # Whoever read our output has had enough; Python would complain again while flushing at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
     except Exception:  # noqa: BLE001 - the last word on what we did not foresee
         traceback.print_exc()
         print("cncopctl: this is a bug: please report it with the lines above", file=sys.stderr)
