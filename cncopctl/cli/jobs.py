@@ -66,6 +66,7 @@ def _document(state: JobState) -> dict[str, Any]:
     return {
         "id": state.job.id,
         "title": state.job.title,
+        "description": state.job.values.get("description", ""),
         "type": state.job.values["type"],
         "direction": state.job.values["direction"],
         "next_run": state.next_run.isoformat() if state.next_run else None,

@@ -158,6 +158,7 @@ class Job:
             "timeout": int(self.timeout.total_seconds()),
         }
         optional: Mapping[str, object] = {
+            "description": self.description,
             "credential": self.credential,
             "bandwidth": self.limits.bandwidth,
             "run_before": self.commands.before,

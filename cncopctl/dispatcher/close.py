@@ -44,7 +44,16 @@ def _finished(files: RunFiles, job: CompiledJob) -> Run | None:
         run = Run.from_document(document)
     except (ValueError, KeyError, TypeError):
         run = Run(id=run_id(), job=job.id, title=job.title, started=now)
-    if run.ended is not None:
+    if run.ended is not None and not _was_stopped_by_systemd(run):
         return run
     outcome, phrase = ended_by_systemd(os.environ, job.timeout)
     return replace(run, ended=now, outcome=outcome, phrase=phrase)
+
+
+def _was_stopped_by_systemd(run: Run) -> bool:
+    """The dispatcher only knows that it was told to stop; why, systemd knows better."""
+    return run.outcome is Outcome.ABORTED and os.environ.get("SERVICE_RESULT") in (
+        "timeout",
+        "oom-kill",
+        "watchdog",
+    )

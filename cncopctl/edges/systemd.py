@@ -29,6 +29,10 @@ _NEVER = 2**63  # systemd writes "infinity" as the largest number of microsecond
 _STRING, _ARRAY, _END = ord("s"), ord("a"), -1
 
 
+# How long to wait for news of a unit before asking for its state again.
+_MOMENT = 0.1
+
+
 @dataclass(frozen=True, slots=True)
 class LoadedUnit:
     """One unit as ListUnits() tells it; the strings are systemd's own."""
@@ -142,6 +146,14 @@ class Systemd:
             if waiting:
                 self._process(tick)
                 on_tick()
+
+    def wait_until_ended(self, unit: str) -> None:
+        """Return when `unit` is neither on its way up nor down: its last ExecStopPost= is done, too."""
+        while (found := self.units([unit]).get(unit)) and found.active_state in (
+            "activating",
+            "deactivating",
+        ):
+            self._process(_MOMENT)
 
     def wait_for(self, jobs: Iterable[bytes]) -> None:
         """Return when all of `jobs` are over, however they ended."""

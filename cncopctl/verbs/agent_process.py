@@ -88,20 +88,36 @@ class AgentProcess:
     def _listen(
         self, on_prose: Callable[[bytes], None], on_progress: Callable[[dict[str, Any]], None]
     ) -> None:
-        """Read prose and progress until the agent, and all that it started, has closed them."""
+        """Read prose and progress until the agent has closed them or has ended.
+
+        What it leaves behind may hold them open for ever: that is systemd's to end, not ours to wait for.
+        """
         stderr = self._process.stderr
-        with selectors.DefaultSelector() as selector:
-            if stderr:
-                selector.register(stderr.fileno(), selectors.EVENT_READ, on_prose)
-            selector.register(
-                self._progress, selectors.EVENT_READ, lambda data: self._note(data, on_progress)
-            )
-            while selector.get_map():
-                for key, _ in selector.select():
-                    if data := os.read(key.fd, 65536):
-                        key.data(data)
-                    else:
-                        selector.unregister(key.fd)
+        ended = os.pidfd_open(self._process.pid)
+        try:
+            with selectors.DefaultSelector() as selector:
+                if stderr:
+                    selector.register(stderr.fileno(), selectors.EVENT_READ, on_prose)
+                selector.register(
+                    self._progress, selectors.EVENT_READ, lambda data: self._note(data, on_progress)
+                )
+                selector.register(ended, selectors.EVENT_READ)
+                while len(selector.get_map()) > 1:
+                    if not any([self._read(key, selector) for key, _ in selector.select()]):
+                        break
+        finally:
+            os.close(ended)
+
+    @staticmethod
+    def _read(key: selectors.SelectorKey, selector: selectors.BaseSelector) -> bool:
+        """Pass on what there is to read, or stop listening where that is over; False for the agent's end."""
+        if key.data is None:
+            return False
+        if data := os.read(key.fd, 65536):
+            key.data(data)
+        else:
+            selector.unregister(key.fd)
+        return True
 
     def _note(self, data: bytes, on_progress: Callable[[dict[str, Any]], None]) -> None:
         *lines, self._line = (self._line + data).split(b"\n")

@@ -62,7 +62,9 @@ def run_jobs(
         while waiting and len(started) < parallel:
             _start(layout, systemd, waiting.pop(0), started, runs, display)
         for path, result in systemd.follow(list(started), _TICK, _watcher(layout, display)):
-            run = _ended(layout, started.pop(path), result)
+            ended = started.pop(path)
+            systemd.wait_until_ended(service_name(ended.job.id))
+            run = _ended(layout, ended, result)
             display.ends(_job(jobs, run), run)
             runs.append(run)
             break
