@@ -55,7 +55,10 @@ def _read_date(_: click.Context, __: click.Parameter, text: str | None) -> datet
 @click.command("schedules")
 @click.option("--from", "start", metavar="DATE", callback=_read_date, help="Begin there instead of now.")
 @click.option(
-    "--days", type=click.IntRange(1, 400), help=f"Show everything that fires in so many days ({_DAYS})."
+    "--days",
+    metavar="N",
+    type=click.IntRange(1, 400),
+    help=f"Show everything that fires in so many days ({_DAYS}).",
 )
 @click.option("--heatmap", is_flag=True, help="Show how full each hour of each day is.")
 @click.option(

@@ -34,7 +34,7 @@ _WITH_USERS = ("/etc/crontab", "/etc/cron.d/")
     type=click.Choice(["crontab"]),
     help="What is named are crontabs, whole files (- is standard input).",
 )
-@click.option("--stdin", "from_stdin", is_flag=True, help="Read questions, one a line: see below.")
+@click.option("--stdin", "from_stdin", is_flag=True, help="Read questions, one a line, as described above.")
 @click.option(
     "--timezone", "zone", metavar="ZONE", help="The zone of schedules that name none (this machine's)."
 )
@@ -55,7 +55,11 @@ _WITH_USERS = ("/etc/crontab", "/etc/cron.d/")
     "--user-field", is_flag=True, help="Crontabs have a user before each command, as in /etc/cron.d."
 )
 @click.option(
-    "--next", "count", type=click.IntRange(0, 10_000), help="Show so many next runs (5; none with --stdin)."
+    "--next",
+    "count",
+    metavar="N",
+    type=click.IntRange(0, 10_000),
+    help="Show so many next runs (5; none with --stdin).",
 )
 @click.option("--prove", is_flag=True, help="Have systemd say when the lines elapse, and compare.")
 @json_option
@@ -104,7 +108,7 @@ def command(
     elif source:
         batches = iter([list(_asked_by_crontabs(expressions or ("-",), user_field=user_field))])
     else:
-        batches = iter([[Question(expression) for expression in expressions]])
+        batches = iter([[Question(expression) for expression in _whole(expressions)]])
     shown = count if count is not None else 0 if from_stdin else _NEXT
     print_answers = print_documents if as_json else print_sentences
     good = True
@@ -119,6 +123,15 @@ def _own_zone() -> str | None:
     """This machine's zone; UTC needs no name, since it has no changes to steer around."""
     zone = time_zone()
     return None if zone == "UTC" else zone
+
+
+def _whole(words: tuple[str, ...]) -> tuple[str, ...]:
+    """The expressions of the command line; five or six bare words are one whose quotes were forgotten."""
+    if len(words) in (5, 6) and not any(
+        " " in word or "\t" in word or word.startswith("@") for word in words
+    ):
+        return (" ".join(words),)
+    return words
 
 
 def _asked_on_stdin() -> Iterator[list[Question]]:

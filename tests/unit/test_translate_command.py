@@ -95,6 +95,11 @@ not a schedule                        | a schedule has five or six fields, not 3
 """
 
 
+def test_forgotten_quotes_are_forgiven_where_the_shell_left_the_words_alone() -> None:
+    assert [answer["cron"] for answer in answers("30", "2", "1", "1", "MON-FRI")] == ["30 2 1 1 MON-FRI"]
+    assert [answer["cron"] for answer in answers("30 2 * * *", "@daily")] == ["30 2 * * *", "@daily"]
+
+
 def test_a_refusal_has_its_place_its_reason_and_a_hint() -> None:
     table = [line.rpartition("|") for line in REFUSALS.strip("\n").splitlines()]
     given = b"".join(b"%s\n0 2 * * *\n" % question.strip().encode() for question, _, _ in table)
