@@ -33,8 +33,8 @@ def draw_forecast(
     svg = Svg(_WIDTH, height, what)
     svg.rectangle((0, 0, _WIDTH, height), fill="#ffffff")
     svg.text(_MARGIN, 40, what, font_size=18, font_weight="bold", fill=_INK)
-    met = sum(1 for _ in collisions(runs))
-    count = sum(not run.is_dropped for run in runs)
+    met = sum(collision.at >= start for collision in collisions(runs))
+    count = sum(run.at >= start and not run.is_dropped for run in runs)
     jobs = len({run.source.job for run in runs})
     told = f"{count} runs of {jobs} job{'' if jobs == 1 else 's'}; {met} of the starts meet another run"
     svg.text(_MARGIN, 60, told, fill=_FAINT)
@@ -141,8 +141,9 @@ def _draw_bars(
 ) -> None:
     left, y, scale, start, end = place
     for run in lane[:_MOST_BARS]:
-        x = left + (run.at - start).total_seconds() * scale
-        width = max(2.0, (min(run.ends, end) - run.at).total_seconds() * scale)
+        at = max(run.at, start)
+        x = left + (at - start).total_seconds() * scale
+        width = max(2.0, (min(run.ends, end) - at).total_seconds() * scale)
         colour = _MEET if run.at in meetings else _BAR
         takes = f", takes about {show_span(run.source.expected)}" if run.source.expected else ""
         meets = "\nmeets other runs" if run.at in meetings else ""

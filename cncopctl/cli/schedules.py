@@ -98,7 +98,10 @@ def command(
     schedules = list(_schedules(layout))
     if not (start or days or heatmap or svg):
         runs = first_runs(schedules, now)
-        _print_runs(runs, now, as_json=as_json, others=_never_due(schedules, runs))
+        if as_json:
+            click.echo(json.dumps([_document(run, None) for run in runs], indent=2))
+        else:
+            _print_runs(runs, now, others=_never_due(schedules, runs))
         return 0
     start = start or now
     end = start + timedelta(days=days or _DAYS)
@@ -111,10 +114,15 @@ def command(
         _write(svg, draw_forecast(runs, load, start, end, by=by))
     if heatmap and not as_json:
         console().print(heat_map(load, by=by))
-    if as_json or not (heatmap or svg):
-        _print_runs(runs, now, as_json=as_json)
-    if not as_json:
-        _print_habits(collisions(runs))
+    begun = [run for run in runs if run.at >= start]
+    met = [collision for collision in collisions(runs) if collision.at >= start]
+    if as_json:
+        by_time = {collision.at: collision for collision in met}
+        click.echo(json.dumps([_document(run, by_time.get(run.at)) for run in begun], indent=2))
+        return 0
+    if not (heatmap or svg):
+        _print_runs(begun, now)
+    _print_habits(met)
     return 0
 
 
@@ -133,12 +141,7 @@ def _never_due(schedules: Iterable[JobSchedule], runs: Iterable[ExpectedRun]) ->
     return [each for each in schedules if id(each) not in due]
 
 
-def _print_runs(
-    runs: Sequence[ExpectedRun], now: datetime, *, as_json: bool, others: Iterable[JobSchedule] = ()
-) -> None:
-    if as_json:
-        click.echo(json.dumps(_documents(runs), indent=2))
-        return
+def _print_runs(runs: Sequence[ExpectedRun], now: datetime, others: Iterable[JobSchedule] = ()) -> None:
     rows = [_row(run, now) for run in runs[:_MOST_LINES]]
     rows += [("-", "-", each.job, each.title, "-", each.schedule.explain()) for each in others]
     if not rows:
@@ -167,11 +170,6 @@ def _row(run: ExpectedRun, now: datetime) -> tuple[str, ...]:
         takes,
         source.schedule.explain(),
     )
-
-
-def _documents(runs: Sequence[ExpectedRun]) -> list[dict[str, Any]]:
-    met = {collision.at: collision for collision in collisions(runs)}
-    return [_document(run, met.get(run.at)) for run in runs]
 
 
 def _document(run: ExpectedRun, collision: Collision | None) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from cncopctl.cli.options import json_option
 from cncopctl.core.errors import UsageError
 from cncopctl.core.question import Circumstances, Question, answer, read_question, unreadable
 from cncopctl.core.schedule import Dialect, Dst
+from cncopctl.core.schedule.zones import checked_zone
 from cncopctl.edges.machine import machine_id, time_zone
 
 if TYPE_CHECKING:
@@ -97,7 +98,12 @@ def command(
       echo '{"cron": "30 2 * * *", "timezone": "Asia/Tokyo"}' | cncopctl translate --stdin --json
     """
     here = Circumstances(
-        datetime.now(UTC), machine_id(), zone or _own_zone(), job, Dialect(dialect), Dst(dst)
+        datetime.now(UTC),
+        machine_id(),
+        checked_zone(zone) if zone else _own_zone(),
+        job,
+        Dialect(dialect),
+        Dst(dst),
     )
     if from_stdin and (source or expressions):
         raise click.UsageError("--stdin takes neither expressions nor --from")

@@ -52,7 +52,8 @@ class ExpectedRun:
 def expected_runs(schedules: Iterable[JobSchedule], start: datetime, end: datetime) -> Iterator[ExpectedRun]:
     """Yield the runs from `start` to before `end` (aware) in their order.
 
-    Where several schedules of a job mean the same instant, it runs once.
+    Those that began before and will probably still be running at `start` come first. Where several
+    schedules of a job mean the same instant, it runs once.
     """
     streams = [_elapses(number, each, start, end) for number, each in enumerate(schedules)]
     last: dict[str, ExpectedRun] = {}
@@ -63,13 +64,15 @@ def expected_runs(schedules: Iterable[JobSchedule], start: datetime, end: dateti
         run = ExpectedRun(at, source, is_dropped=before is not None and before.ends > at)
         if not run.is_dropped:
             last[source.job] = run
-        yield run
+        if at >= start or run.ends > start:
+            yield run
 
 
 def _elapses(
     number: int, source: JobSchedule, start: datetime, end: datetime
 ) -> Iterator[tuple[datetime, int, JobSchedule]]:
-    instants = takewhile(lambda at: at < end, instants_after(source.schedule, start - JUST_BEFORE))
+    begin = start - (source.expected or NOTHING) - JUST_BEFORE
+    instants = takewhile(lambda at: at < end, instants_after(source.schedule, begin))
     return ((at, number, source) for at in instants)
 
 
@@ -165,10 +168,11 @@ def hourly_load(
     for run in runs:
         if run.is_dropped:
             continue
-        hour = hours.setdefault(_hour_of(local(run.at)), Hour())
-        hour.starts += 1
-        hour.jobs[run.source.job] = hour.jobs.get(run.source.job, 0) + 1
-        for key, share in _shares(run, end, local):
+        if run.at >= start:
+            hour = hours.setdefault(_hour_of(local(run.at)), Hour())
+            hour.starts += 1
+            hour.jobs[run.source.job] = hour.jobs.get(run.source.job, 0) + 1
+        for key, share in _shares(max(run.at, start), min(run.ends, end), local):
             hours.setdefault(key, Hour()).busy += share
             hours[key].jobs.setdefault(run.source.job, 0)
     return HourlyLoad(days, hours)
@@ -179,10 +183,9 @@ def _hour_of(local: datetime) -> tuple[date, int]:
 
 
 def _shares(
-    run: ExpectedRun, end: datetime, local: Callable[[datetime], datetime]
+    at: datetime, ends: datetime, local: Callable[[datetime], datetime]
 ) -> Iterator[tuple[tuple[date, int], timedelta]]:
     """Yield the hours that a run reaches into, with how much of each."""
-    at, ends = run.at, min(run.ends, end)
     while at < ends:
         shown = local(at)
         into = timedelta(minutes=shown.minute, seconds=shown.second, microseconds=shown.microsecond)

@@ -21,6 +21,7 @@ from cncopctl.core.schedule.zones import zone
 
 START = datetime(2026, 3, 2, tzinfo=UTC)
 DAY = timedelta(days=1)
+HOUR = timedelta(hours=1)
 
 
 def schedules(text: str) -> list[JobSchedule]:
@@ -82,6 +83,14 @@ def test_a_forecast_has_its_first_instant_and_not_its_last() -> None:
     assert [run.at for run in runs("a 0 0 * * * -", days=2)] == [START, START + DAY]
 
 
+def test_what_began_before_a_forecast_is_still_running_in_it() -> None:
+    found = list(expected_runs(schedules("a 0 2 * * * 120; b 30 3 * * * -"), START + 3 * HOUR, START + DAY))
+    assert [run.at.hour for run in found] == [2, 3]
+    assert list(collisions(found)) == [Collision(START + 3.5 * HOUR, ("b",), ("a",))]
+    load = hourly_load(found, START + 3 * HOUR, START + DAY, lambda at: at)
+    assert {hour: (held.starts, held.busy) for (_, hour), held in load.hours.items()} == {3: (1, HOUR)}
+
+
 def test_the_next_runs_are_the_first_of_each_schedule_in_their_order() -> None:
     first = first_runs(schedules("a 0 5 * * * -; a 0 2 * * * -; b @reboot -"), START)
     assert [(run.source.job, run.at.hour) for run in first] == [("a", 2), ("a", 5)]
@@ -104,7 +113,7 @@ def test_hours_hold_starts_and_their_share_of_each_run() -> None:
 
 
 def test_what_lasts_beyond_the_forecast_is_not_counted() -> None:
-    load = hourly_load(runs("a 0 23 * * * 600"), START, START + DAY, lambda at: at)
+    load = hourly_load(runs("a 0 23 2 3 * 600"), START, START + DAY, lambda at: at)
     assert load.days == (START.date(),)
     assert sum((hour.busy for hour in load.hours.values()), timedelta()) == timedelta(hours=1)
 
