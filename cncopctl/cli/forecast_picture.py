@@ -34,7 +34,7 @@ def draw_forecast(
     svg.rectangle((0, 0, _WIDTH, height), fill="#ffffff")
     svg.text(_MARGIN, 40, what, font_size=18, font_weight="bold", fill=_INK)
     met = sum(collision.at >= start for collision in collisions(runs))
-    count = sum(run.at >= start and not run.is_dropped for run in runs)
+    count = sum(run.at >= start and not run.skipped for run in runs)
     jobs = len({run.source.job for run in runs})
     told = f"{count} runs of {jobs} job{'' if jobs == 1 else 's'}; {met} of the starts meet another run"
     svg.text(_MARGIN, 60, told, fill=_FAINT)
@@ -99,7 +99,7 @@ def _lanes(runs: Sequence[ExpectedRun]) -> list[tuple[str, list[ExpectedRun]]]:
     """The runs of each job, by the job's title; the first so many jobs."""
     by_job: dict[str, list[ExpectedRun]] = {}
     for run in runs:
-        if not run.is_dropped:
+        if not run.skipped:
             by_job.setdefault(run.source.job, []).append(run)
     lanes = sorted(by_job.values(), key=lambda lane: (lane[0].source.title.casefold(), lane[0].source.job))
     return [(lane[0].source.title or lane[0].source.job, lane) for lane in lanes[:_MOST_LANES]]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import islice
 from pathlib import Path
@@ -25,13 +25,16 @@ from cncopctl.core.forecast import (
     first_runs,
     habits,
     hourly_load,
+    never,
 )
 from cncopctl.core.layout import Layout
+from cncopctl.core.pause import Pause
 from cncopctl.core.schedule import Seed, parse
 from cncopctl.core.spans import show_span
 from cncopctl.edges.compiled_jobs import read_compiled_jobs
 from cncopctl.edges.history import History
 from cncopctl.edges.machine import machine_id
+from cncopctl.edges.pauses import read_pauses
 
 _DAYS = 7
 _MOST_LINES = 2_000
@@ -95,7 +98,7 @@ def command(
       cncopctl schedules --days 14 --svg forecast.svg
     """
     now = datetime.now(UTC)
-    schedules = list(_schedules(layout))
+    schedules = list(_schedules(layout, now))
     if not (start or days or heatmap or svg):
         runs = first_runs(schedules, now)
         if as_json:
@@ -126,13 +129,19 @@ def command(
     return 0
 
 
-def _schedules(layout: Layout) -> Iterator[JobSchedule]:
+def _schedules(layout: Layout, now: datetime) -> Iterator[JobSchedule]:
     machine = machine_id()
     durations = History(layout.history).usual_durations()
+    pauses = read_pauses(layout.pauses, now)
     for job in read_compiled_jobs(layout.compiled_jobs):
+        hindrance = _pausing(pauses[job.id]) if job.id in pauses else never
         for text, zone in job.schedules:
             schedule = parse(text, zone=zone, seed=Seed(machine, job.id))
-            yield JobSchedule(job.id, job.title, schedule, durations.get(job.id))
+            yield JobSchedule(job.id, job.title, schedule, durations.get(job.id), hindrance)
+
+
+def _pausing(pause: Pause) -> Callable[[datetime], str]:
+    return lambda at: pause.sentence() if pause.holds(at) else ""
 
 
 def _never_due(schedules: Iterable[JobSchedule], runs: Iterable[ExpectedRun]) -> list[JobSchedule]:
@@ -159,17 +168,9 @@ def _print_runs(runs: Sequence[ExpectedRun], now: datetime, others: Iterable[Job
 
 def _row(run: ExpectedRun, now: datetime) -> tuple[str, ...]:
     source = run.source
-    takes = (
-        "dropped" if run.is_dropped else show_span(source.expected) if source.expected is not None else "-"
-    )
-    return (
-        show_time(run.at),
-        show_left(run.at, now),
-        source.job,
-        source.title,
-        takes,
-        source.schedule.explain(),
-    )
+    takes = show_span(source.expected) if source.expected is not None else "-"
+    takes, why = ("skipped", run.skipped) if run.skipped else (takes, source.schedule.explain())
+    return show_time(run.at), show_left(run.at, now), source.job, source.title, takes, why
 
 
 def _document(run: ExpectedRun, collision: Collision | None) -> dict[str, Any]:
@@ -183,8 +184,8 @@ def _document(run: ExpectedRun, collision: Collision | None) -> dict[str, Any]:
         if source.expected is not None
         else None,
     }
-    if run.is_dropped:
-        document["dropped"] = True
+    if run.skipped:
+        document["skipped"] = run.skipped
     elif collision:
         document["starts_with"] = [job for job in collision.starting if job != source.job]
         document["while_running"] = list(collision.running)

@@ -6,6 +6,7 @@ Values in, values out: schedules and durations are given, and so is the clock on
 from __future__ import annotations
 
 import heapq
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import groupby, islice, takewhile
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING
 from cncopctl.core.schedule import Schedule, instants_after
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
     from datetime import date
 
 NOTHING = timedelta()
@@ -22,31 +23,44 @@ HOUR = timedelta(hours=1)
 JUST_BEFORE = timedelta(microseconds=1)
 
 
+STILL_RUNS = "the run before will probably still be running"
+
+
+def never(_: datetime) -> str:
+    """Return why nothing is ever in the way: for no reason."""
+    return ""
+
+
 @dataclass(frozen=True, slots=True)
 class JobSchedule:
-    """One schedule of a job; `expected` is how long its runs usually take, None where nobody knows."""
+    """One schedule of a job.
+
+    `expected` is how long its runs usually take, None where nobody knows. `hindrance` tells of an instant
+    why the job would not be run then, empty where it would.
+    """
 
     job: str
     title: str
     schedule: Schedule
     expected: timedelta | None = None
+    hindrance: Callable[[datetime], str] = never
 
 
 @dataclass(frozen=True, slots=True)
 class ExpectedRun:
-    """A run that is to come. With `is_dropped` the one before will probably still be running then.
+    """A run that is to come, or why there will be none: `skipped`, else empty.
 
     systemd drops an elapse of a timer whose service is active (systemd.timer(5)).
     """
 
     at: datetime
     source: JobSchedule
-    is_dropped: bool = False
+    skipped: str = ""
 
     @property
     def ends(self) -> datetime:
         """When it will probably end; at once, where nobody knows how long it takes."""
-        return self.at if self.is_dropped else self.at + (self.source.expected or NOTHING)
+        return self.at if self.skipped else self.at + (self.source.expected or NOTHING)
 
 
 def expected_runs(schedules: Iterable[JobSchedule], start: datetime, end: datetime) -> Iterator[ExpectedRun]:
@@ -61,8 +75,10 @@ def expected_runs(schedules: Iterable[JobSchedule], start: datetime, end: dateti
         before = last.get(source.job)
         if before and before.at == at:
             continue
-        run = ExpectedRun(at, source, is_dropped=before is not None and before.ends > at)
-        if not run.is_dropped:
+        run = ExpectedRun(at, source, source.hindrance(at))
+        if before and before.ends > at and not run.skipped:
+            run = ExpectedRun(at, source, STILL_RUNS)
+        if not run.skipped:
             last[source.job] = run
         if at >= start or run.ends > start:
             yield run
@@ -71,7 +87,8 @@ def expected_runs(schedules: Iterable[JobSchedule], start: datetime, end: dateti
 def _elapses(
     number: int, source: JobSchedule, start: datetime, end: datetime
 ) -> Iterator[tuple[datetime, int, JobSchedule]]:
-    begin = start - (source.expected or NOTHING) - JUST_BEFORE
+    # A few runs earlier, so that those which skip others do so in their own rhythm.
+    begin = start - 4 * (source.expected or NOTHING) - JUST_BEFORE
     instants = takewhile(lambda at: at < end, instants_after(source.schedule, begin))
     return ((at, number, source) for at in instants)
 
@@ -79,7 +96,7 @@ def _elapses(
 def first_runs(schedules: Iterable[JobSchedule], now: datetime) -> list[ExpectedRun]:
     """Return the next run of each schedule after `now`, in their order."""
     runs = [
-        ExpectedRun(at, source)
+        ExpectedRun(at, source, source.hindrance(at))
         for source in schedules
         for at in islice(instants_after(source.schedule, now), 1)
     ]
@@ -98,7 +115,7 @@ class Collision:
 def collisions(runs: Iterable[ExpectedRun]) -> Iterator[Collision]:
     """Yield the instants at which more than one job starts, or one while others run."""
     active: list[ExpectedRun] = []
-    for at, together in groupby((run for run in runs if not run.is_dropped), key=lambda run: run.at):
+    for at, together in groupby((run for run in runs if not run.skipped), key=lambda run: run.at):
         starting = list(together)
         active = [run for run in active if run.ends > at]
         if len(starting) + len(active) > 1:
@@ -166,7 +183,7 @@ def hourly_load(
     days = tuple(first + timedelta(days=number) for number in range((last - first).days + 1))
     hours: dict[tuple[date, int], Hour] = {}
     for run in runs:
-        if run.is_dropped:
+        if run.skipped:
             continue
         if run.at >= start:
             hour = hours.setdefault(_hour_of(local(run.at)), Hour())

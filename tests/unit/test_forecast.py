@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
 from cncopctl.core.forecast import (
+    STILL_RUNS,
     Collision,
     ExpectedRun,
     JobSchedule,
@@ -69,14 +71,29 @@ def test_several_schedules_of_a_job_are_one_run_where_they_mean_the_same_instant
     assert [run.at.hour for run in runs("a 0 2 * * * -; a 0 2,4 * * * -")] == [2, 4]
 
 
-def test_a_run_that_is_due_while_the_one_before_lasts_is_dropped() -> None:
-    assert [(run.at.hour, run.is_dropped) for run in runs("a 0 0-4 * * * 90")] == [
-        (0, False),
-        (1, True),
-        (2, False),
-        (3, True),
-        (4, False),
+def test_a_run_that_is_due_while_the_one_before_lasts_is_skipped() -> None:
+    assert [(run.at.hour, run.skipped) for run in runs("a 0 0-4 * * * 90")] == [
+        (0, ""),
+        (1, STILL_RUNS),
+        (2, ""),
+        (3, STILL_RUNS),
+        (4, ""),
     ]
+
+
+def test_what_is_in_the_way_keeps_a_job_from_running() -> None:
+    (source,) = schedules("a 0 */6 2 3 * 600")
+    hindered = replace(source, hindrance=lambda at: "away" if at.hour < 12 else "")
+    found = list(expected_runs([hindered], START, START + DAY))
+    assert [(run.at.hour, run.skipped) for run in found] == [
+        (0, "away"),
+        (6, "away"),
+        (12, ""),
+        (18, STILL_RUNS),
+    ]
+    assert [run.skipped for run in first_runs([hindered], START)] == ["away"]
+    load = hourly_load(found, START, START + DAY, lambda at: at)
+    assert load.of_day(START.date()).starts == 1
 
 
 def test_a_forecast_has_its_first_instant_and_not_its_last() -> None:

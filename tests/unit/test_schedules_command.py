@@ -103,11 +103,20 @@ def test_a_forecast_tells_which_runs_meet(root: Path) -> None:
     assert by_start["02:30", "web-01"]["expected_seconds"] == 5400
     assert "starts_with" not in by_start["04:00", "db-01"]
     assert by_start["12:00", "often"]["starts_with"] == ["db-01"]
-    assert by_start["12:05", "often"]["dropped"] is True
+    assert by_start["12:05", "often"]["skipped"] == "the run before will probably still be running"
     assert by_start["12:10", "often"]["while_running"] == ["db-01"]
     told = run(root, "--from", "2027-03-27", "--days", "3").splitlines()
     assert "etc, web-01 start together" in " ".join(told)
     assert any(line.split()[:5] == ["often", "starts", "while", "db-01", "runs"] for line in told)
+
+
+def test_a_paused_job_is_told_to_be_skipped(root: Path) -> None:
+    subprocess.run([CNCOPCTL, "pause", "etc", "--root", root, "--until", "2100-03-27T12:00"], check=True)
+    found = documents(root, "--from", "2100-03-27", "--days", "2")
+    assert ["paused until" in run.get("skipped", "") for run in found if run["job"] == "etc"] == [True, False]
+    assert any(" skipped  paused until" in line for line in run(root).splitlines())
+    subprocess.run([CNCOPCTL, "resume", "etc", "--root", root], check=True)
+    assert "paused" not in run(root)
 
 
 def test_a_heat_map_is_plain_text_where_nobody_sees_colours(root: Path) -> None:
