@@ -33,7 +33,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0] if __doc__ else None)
     parser.add_argument("--count", type=int, default=10_000)
     parser.add_argument("--generator", type=Path, default=GENERATOR)
-    options = parser.parse_args()
+    options = parser.parse_args(sys.argv[1:] if __name__ == "__main__" else [])
     texts = [draw(random.Random(n)) for n in range(options.count)]  # noqa: S311 - the same each time
     started, bare = import_time() * 1e3, import_time("") * 1e3
     print(f"import of the schedule core: {started - bare:.1f} ms beyond Python's own {bare:.1f} ms")
