@@ -173,7 +173,7 @@ def profile(title: str, once: datetime) -> str:
 def once(device: Machine) -> datetime:
     """When the timer of the job `once` fires for the only time this year; the device is synced."""
     device.write("/etc/cncop/agents.d/backupagentrsync", "#!/bin/sh\n", mode=0o755)
-    at = (datetime.now(UTC) + timedelta(seconds=6)).replace(microsecond=0)
+    at = (datetime.now(UTC) + timedelta(seconds=12)).replace(microsecond=0)
     device.write("/etc/cncop/profile.toml", profile("Ticking", at))
     device.run("cncopctl", "sync-profile")
     return at
@@ -218,3 +218,16 @@ def test_a_timer_whose_unit_was_synced_again_unchanged_does_not_fire_again(
         "journalctl", "--quiet", "--output=json", "UNIT=cncop-job-once.service", STARTING
     ).stdout
     assert len(told.splitlines()) == 1
+
+
+def test_what_is_installed_is_forecast_shown_and_drawn(device: Machine, once: datetime) -> None:
+    device.run("cncopctl", "sync-profile")
+    begin = f"{once:%Y-%m-%d}"
+    runs = json.loads(device.run("cncopctl", "schedules", "--from", begin, "--days", "1", "--json").stdout)
+    assert [run["at"] for run in runs if run["job"] == "once"] == [once.isoformat()]
+    assert sum(run["job"] == "ticking" for run in runs) == 24 * 60 * 30
+    shown = device.run(
+        "cncopctl", "schedules", "--days", "2", "--heatmap", "--svg", "/root/forecast.svg"
+    ).stdout
+    assert shown.count("██") >= 24
+    assert device.read("/root/forecast.svg").endswith("</svg>\n")
