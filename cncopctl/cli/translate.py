@@ -105,16 +105,7 @@ def command(
         Dialect(dialect),
         Dst(dst),
     )
-    if from_stdin and (source or expressions):
-        raise click.UsageError("--stdin takes neither expressions nor --from")
-    if not from_stdin and not source and not expressions:
-        raise click.UsageError("nothing to translate\nhint: cncopctl translate '30 2 * * MON-FRI'")
-    if from_stdin:
-        batches = _asked_on_stdin()
-    elif source:
-        batches = iter([list(_asked_by_crontabs(expressions or ("-",), user_field=user_field))])
-    else:
-        batches = iter([[Question(expression) for expression in _whole(expressions)]])
+    batches = _asked(expressions, source, from_stdin=from_stdin, user_field=user_field)
     shown = count if count is not None else 0 if from_stdin else _NEXT
     print_answers = print_documents if as_json else print_sentences
     good = True
@@ -123,6 +114,21 @@ def command(
         good &= print_answers(answers, shown, here.now, prove=prove)
         sys.stdout.flush()
     return 0 if good else _REFUSED
+
+
+def _asked(
+    words: tuple[str, ...], source: str | None, *, from_stdin: bool, user_field: bool
+) -> Iterator[list[Question]]:
+    """The questions of the command line, of crontabs or of standard input, in lists to be answered together."""
+    if from_stdin and (source or words):
+        raise click.UsageError("--stdin takes neither expressions nor --from")
+    if from_stdin:
+        return _asked_on_stdin()
+    if source:
+        return iter([list(_asked_by_crontabs(words or ("-",), user_field=user_field))])
+    if not words:
+        raise click.UsageError("nothing to translate\nhint: cncopctl translate '30 2 * * MON-FRI'")
+    return iter([[Question(expression) for expression in _whole(words)]])
 
 
 def _own_zone() -> str | None:
@@ -152,7 +158,7 @@ def _question_of(line: bytes) -> Question:
             None, f"the line is longer than {LONGEST} bytes", "a schedule fits one line of text"
         )
     try:
-        return read_question(line.decode())
+        return read_question(line.decode("utf-8-sig"))
     except UnicodeDecodeError as error:
         text = line.decode(errors="backslashreplace")
         return unreadable(text, f"byte {error.start} of the line is no UTF-8", "write plain ASCII")
@@ -172,7 +178,11 @@ def _question_of_entry(entry: Entry, name: str) -> Question:
     about = {"file": name, "line": entry.line, "user": entry.user, "command": entry.command}
     known = {key: value for key, value in about.items() if value not in (None, "")}
     if entry.missing:
-        hint = "write minute hour day-of-month month day-of-week " + ("user " * bool(entry.user)) + "command"
+        hint = (
+            "write minute hour day-of-month month day-of-week "
+            + ("user " * (entry.user is not None or entry.missing == "user"))
+            + "command"
+        )
         return unreadable(entry.schedule, f"the line has no {entry.missing}", hint, known)
     return Question(entry.schedule, entry.zone, about=known, warnings=entry.warnings)
 
@@ -182,4 +192,4 @@ def _text_of(name: str) -> str:
         raw = sys.stdin.buffer.read() if name == "-" else Path(name).read_bytes()
     except OSError as error:
         raise UsageError(f"{name}: {error.strerror}", "name a crontab, or - for standard input") from error
-    return raw.decode(errors="backslashreplace")
+    return raw.decode("utf-8-sig", errors="backslashreplace")

@@ -137,6 +137,11 @@ def test_hostile_lines_are_answered_in_their_place() -> None:
     assert b"\x1b" not in run("--stdin", stdin=given, status=10).stderr
 
 
+def test_a_byte_order_mark_is_no_part_of_a_schedule() -> None:
+    told = answers("--stdin", stdin=b'\xef\xbb\xbf{"cron": "0 2 * * *"}\r\n0 2 * * *\r\n')
+    assert [answer["oncalendar"] for answer in told] == [["*-*-* 02:00:00 UTC"]] * 2
+
+
 def test_ten_thousand_lines_take_a_few_seconds_of_one_process() -> None:
     random = Random(7)  # noqa: S311 - the same draws each time
     texts = [draw(random) for _ in range(10_000)]
