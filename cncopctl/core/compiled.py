@@ -23,7 +23,8 @@ class CompiledJob:
 
     `schedule_since` is when the schedule that the timers follow was installed: an instant before it is
     none of theirs, even where systemd, having reloaded, believes that it was missed. `schedules` has each
-    as it was written, with its time zone. `values` is the job as its agent gets it.
+    as it was written, with its time zone. `values` is the job as its agent gets it, `blackout`
+    the document of a core.calendars.Blackout.
     """
 
     id: str
@@ -36,6 +37,7 @@ class CompiledJob:
     schedules: tuple[tuple[Any, str], ...]
     schedule_since: datetime
     values: Mapping[str, Any]
+    blackout: Mapping[str, Any] | None = None
 
     @classmethod
     def from_document(cls, document: Mapping[str, Any]) -> CompiledJob:
@@ -62,6 +64,7 @@ class CompiledJob:
                 schedules=tuple((entry["text"], entry["zone"]) for entry in document["schedules"]),
                 schedule_since=document["schedule_since"],
                 values=job,
+                blackout=document.get("blackout"),
             )
         except (KeyError, TypeError, ValueError) as error:
             raise InstallError(

@@ -9,6 +9,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from cncopctl.core.calendars import Blackout
     from cncopctl.core.schedule import Schedule, Translation
 
 
@@ -133,6 +134,7 @@ class Job:
     limits: Limits
     priority: Priority
     file: str
+    blackout: Blackout | None = None
 
     def is_local_source(self) -> bool:
         """Whether the source is a path of this machine."""

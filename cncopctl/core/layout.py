@@ -111,6 +111,11 @@ class Layout:
         return self.configuration / "jobs.d"
 
     @property
+    def calendars(self) -> Path:
+        """Directory of the files that calendars of the profile name."""
+        return self.configuration / "calendars"
+
+    @property
     def credentials(self) -> Path:
         """The root-only store of keys and passwords, one file each."""
         return self.configuration / "credentials"

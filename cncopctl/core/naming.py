@@ -25,6 +25,11 @@ def timer_name(job_id: str, number: int = 1) -> str:
     return f"{_PREFIX}{job_id}.timer" if number == 1 else f"{_PREFIX}{job_id}:{number}.timer"
 
 
+def move_timer_name(job_id: str, schedules: int) -> str:
+    """Name of the timer that starts the job at the ends of its blackouts, after those of its `schedules`."""
+    return timer_name(job_id, schedules + 1)
+
+
 def job_of(unit: str) -> str:
     """Id of the job that a job's service or timer belongs to; "" for every other unit."""
     stem, _, kind = unit.rpartition(".")

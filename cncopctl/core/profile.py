@@ -8,10 +8,10 @@ files, schedules, paths, agents and commands that must exist.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import PurePosixPath
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from cncopctl.core.faults import Fault, ProfileError, shown
 from cncopctl.core.host import Host
@@ -30,6 +30,9 @@ from cncopctl.core.job import (
 from cncopctl.core.schedule import ScheduleError, Seed, parse, translate
 from cncopctl.core.spans import parse_size, parse_span
 from cncopctl.core.unit_text import refusal
+
+if TYPE_CHECKING:
+    from cncopctl.core.calendars import Blackout, Calendar
 
 # What the units' TimeoutStartSec= and the dispatcher's arithmetic are meant for.
 _LONGEST_SPAN = timedelta(days=366)
@@ -56,6 +59,7 @@ class _Reading:
 
     host: Host
     repositories: PurePosixPath
+    calendars: Mapping[str, Calendar | None] = field(default_factory=dict)
     jobs: dict[str, Job] = field(default_factory=dict)
     seen: dict[str, str] = field(default_factory=dict)
     faults: list[Fault] = field(default_factory=list)
@@ -67,18 +71,29 @@ def job_label(table: Any, number: int) -> str:
     return shown(job_id) if isinstance(job_id, str) and job_id else f"#{number}"
 
 
-def build_profile(documents: Sequence[Document], host: Host, repositories: PurePosixPath) -> Profile:
+def build_profile(
+    documents: Sequence[Document],
+    host: Host,
+    repositories: PurePosixPath,
+    calendar_files: Mapping[str, str | Fault] | None = None,
+) -> Profile:
     """The profile that `documents` describe, in their order.
 
     Args:
         documents: the hub's profile and the administrator's own, each with the schema's faults.
         host: the machine that the jobs are for.
         repositories: where a PULL job that names no destination keeps its backups, under its id.
+        calendar_files: texts of the files that calendars may name, or why they cannot be read.
 
     Raises:
         ProfileError: with every fault of every document.
     """
     reading = _Reading(host, repositories)
+    if any("calendar" in document.values for document in documents):
+        from cncopctl.core.calendar_tables import read_calendars  # most profiles have none
+
+        reading.calendars, faults = read_calendars(documents, host, calendar_files or {})
+        reading.faults += faults
     for document in documents:
         _read_document(document, reading)
     if reading.faults:
@@ -129,9 +144,11 @@ def _read_job(file: str, label: str, table: Mapping[str, Any], reading: _Reading
         )
     ]
     schedules = _schedules(file, label, table, reading.host, faults)
+    blackout = _blackout(file, label, table, reading, faults)
     reading.faults += faults
     if not faults and table["id"] not in reading.jobs:
-        reading.jobs[table["id"]] = _job(file, table, schedules, reading.repositories)
+        job = _job(file, table, schedules, reading.repositories)
+        reading.jobs[table["id"]] = replace(job, blackout=blackout) if blackout else job
 
 
 def _text_faults(table: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
@@ -247,6 +264,20 @@ def _schedules(
             fault = Fault(file, error.message, error.hint, label, at_fault)
             faults += [fault] if fault not in faults else []
     return tuple(parsed)
+
+
+def _blackout(
+    file: str, label: str, table: Mapping[str, Any], reading: _Reading, faults: list[Fault]
+) -> Blackout | None:
+    if "blackout" not in table:
+        return None
+    from cncopctl.core.calendar_tables import blackout_of
+
+    names = table["blackout"] if isinstance(table["blackout"], list) else [table["blackout"]]
+    effect = table.get("in_blackout", "drop")
+    blackout, wrong = blackout_of(names, effect, reading.calendars, reading.host.now)
+    faults += [Fault(file, what, remedy, label, "blackout") for what, remedy in wrong]
+    return blackout
 
 
 def _job(

@@ -9,14 +9,25 @@ from __future__ import annotations
 import posixpath
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from cncopctl.core.faults import printable
 from cncopctl.core.host import Host
 from cncopctl.core.job import Direction, Job, Priority, TranslatedSchedule
 from cncopctl.core.layout import Layout, Scope
-from cncopctl.core.naming import SYNC_SERVICE, SYNC_TIMER, TARGET, service_name, timer_name
+from cncopctl.core.naming import (
+    SYNC_SERVICE,
+    SYNC_TIMER,
+    TARGET,
+    move_timer_name,
+    service_name,
+    timer_name,
+)
 from cncopctl.core.schedule import Translation
 from cncopctl.core.unit_text import Place, quote
+
+if TYPE_CHECKING:
+    from cncopctl.core.calendars import Blackout
 
 REPOSITORY_PASSWORD = "repository-password"  # noqa: S105 - the credential's name, not its value
 
@@ -54,6 +65,8 @@ def job_units(job: Job, host: Host, layout: Layout) -> Iterator[UnitFacts]:
             if not schedule.translation.is_over:
                 values = _timer_values(job, schedule, layout)
                 yield UnitFacts(timer_name(job.id, number), "job.timer.j2", values)
+        if job.blackout and not all(schedule.translation.is_over for schedule in job.schedules):
+            yield from _move_unit(job, job.blackout, host, layout)
 
 
 def sync_units(host: Host, layout: Layout) -> Iterator[UnitFacts]:
@@ -79,6 +92,29 @@ def _timer_values(job: Job, translated: TranslatedSchedule, layout: Layout) -> d
         "persistent": "yes" if job.catch_up else "no",
         "random_delay": int(job.random_delay.total_seconds()),
     }
+
+
+def _move_unit(job: Job, blackout: Blackout, host: Host, layout: Layout) -> Iterator[UnitFacts]:
+    """The timer that elapses whenever a blackout ends, where runs are moved there."""
+    from cncopctl.core.calendars import InBlackout, end_lines
+    from cncopctl.core.schedule.translate import HORIZON, window
+
+    ahead = window(host.now, HORIZON)
+    lines = end_lines(blackout, ahead.start, ahead.end)
+    if blackout.effect is not InBlackout.MOVE or not lines:
+        return
+    values: dict[str, object] = {
+        "explain": "whenever a blackout ends: the gate lets those runs pass that fell into it",
+        "title": quote(job.title, Place.TEXT),
+        "source_path": _source_path(job, layout),
+        "target": TARGET,
+        "service": service_name(job.id),
+        "oncalendar": lines,
+        "monotonic": [],
+        "persistent": "yes" if job.catch_up else "no",
+        "random_delay": int(job.random_delay.total_seconds()),
+    }
+    yield UnitFacts(move_timer_name(job.id, len(job.schedules)), "job.timer.j2", values)
 
 
 def _monotonic(translation: Translation) -> Iterator[tuple[str, str]]:

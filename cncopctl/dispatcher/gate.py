@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 from datetime import UTC, datetime
 
 from cncopctl.core.compiled import CompiledJob
-from cncopctl.core.layout import Layout
+from cncopctl.core.layout import Layout, Scope
+from cncopctl.core.naming import service_name, timer_name
 from cncopctl.core.outcome import Outcome
 from cncopctl.core.run import Run
+from cncopctl.dispatcher.hindrance import Hindrance, hindrance, may_be_hindered
 from cncopctl.dispatcher.this_run import run_id
 from cncopctl.edges.lock import JobLock
 from cncopctl.edges.notify import notify_status
-from cncopctl.edges.pauses import read_pause
 from cncopctl.edges.run_files import RunFiles
 
 PASSED, REFUSED = 0, 1
@@ -22,20 +24,43 @@ PASSED, REFUSED = 0, 1
 def gate(layout: Layout, job: CompiledJob) -> int:
     """Whether the run may begin, as ExecCondition= wants it: 0 for yes."""
     now = datetime.now(UTC)
-    by_timer = os.environ.get("TRIGGER_UNIT", "").endswith(".timer")
-    if by_timer and not _is_due(job, now):
+    timer = _timer(layout, job, now)
+    if timer and not _is_due(job, now):
         print(f"{job.id}: not due: its schedule was changed, and has had no time since", file=sys.stderr)
         return REFUSED
-    if pause := read_pause(layout.pauses, job.id, now):
-        if by_timer:
-            skip(layout, job, pause.sentence(), now)
+    if found := hindrance(layout, job, timer, now):
+        if timer:
+            _refuse(layout, job, found, now)
             return REFUSED
-        print(f"{job.id}: {pause.sentence()}; runs all the same, as somebody has started it", file=sys.stderr)
+        print(f"{job.id}: {found.reason}; runs all the same, as somebody has started it", file=sys.stderr)
     with JobLock(layout.locks, job.id) as lock:
         if lock.take():
             return PASSED
         skip(layout, job, f"another run of this job is under way: {lock.holder()}", now)
         return REFUSED
+
+
+def _timer(layout: Layout, job: CompiledJob, now: datetime) -> str:
+    """The timer that is behind this start, "" where a person is; systemd is asked only where it may matter."""
+    claimed = os.environ.get("TRIGGER_UNIT", "")
+    if not claimed.endswith(".timer"):
+        return ""
+    if not may_be_hindered(layout, job, now) and _is_due(job, now):
+        return claimed
+    from cncopctl.edges.trigger import timer_behind
+
+    timers = [timer_name(job.id, number) for number in range(1, len(job.schedules) + 2)]
+    return timer_behind(service_name(job.id), timers, claimed, user=layout.scope is Scope.USER)
+
+
+def _refuse(layout: Layout, job: CompiledJob, found: Hindrance, now: datetime) -> None:
+    if found.is_news:
+        skip(layout, job, found.reason, now)
+        return
+    print(f"{job.id}: not now: {found.reason}", file=sys.stderr)
+    if found.comes_again:
+        notify_status(f"waiting: {found.reason}")
+        time.sleep(_LINGER)
 
 
 def skip(layout: Layout, job: CompiledJob, reason: str, now: datetime) -> None:
@@ -72,6 +97,9 @@ def _is_due(job: CompiledJob, now: datetime) -> bool:
             return True
     return False
 
+
+# A timer that starts its job again as soon as it has ended shall not do so every second.
+_LINGER = 10
 
 # A timer whose schedule has been in place for longer than this has been through a reload.
 _SETTLED = 3600

@@ -62,11 +62,19 @@ def _attempts(layout: Layout, job: CompiledJob, begun: Run, log: RunLog, lock: i
         run = replace(run, outcome=Outcome.ABORTED, phrase="was stopped before it was done", hint="")
     except OSError as error:
         run = replace(run, outcome=Outcome.ERROR, phrase=f"{error.filename or job.agent}: {error.strerror}")
-    run = replace(run, ended=datetime.now(UTC))
+    run = replace(run, ended=datetime.now(UTC), warnings=(*_blackout(job, begun.started), *run.warnings))
     log.line(f"{run.outcome}: {run.phrase}")
     notify_status(f"{run.outcome}: {run.phrase}")
     files.write_run(run.document())
     return run
+
+
+def _blackout(job: CompiledJob, started: datetime) -> list[str]:
+    """A word on the blackout that the run began in, for whoever reads its report."""
+    from cncopctl.dispatcher.hindrance import in_blackout
+
+    inside = in_blackout(job, started)
+    return [f"began {inside}"] if inside else []
 
 
 def _attempt(layout: Layout, job: CompiledJob, run: Run, log: RunLog, lock: int) -> Run:

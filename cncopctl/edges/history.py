@@ -49,6 +49,11 @@ class History:
         found = self._select(condition, job_id, started.astimezone(UTC).isoformat())
         return found[0] if found else None
 
+    def has_run_since(self, job_id: str, started: datetime) -> bool:
+        """Whether a run of the job that was not skipped began at `started` or later."""
+        condition = "WHERE job = ? AND started >= ? AND outcome != 'SKIPPED' LIMIT 1"
+        return bool(self._select(condition, job_id, started.astimezone(UTC).isoformat()))
+
     def last_runs(self) -> dict[str, Run]:
         """The last run of each job that was not skipped, by job."""
         newest = "WHERE outcome != 'SKIPPED' GROUP BY job HAVING started = max(started)"

@@ -44,6 +44,27 @@ def find_profile_files(profile: Path, own_jobs: Path) -> list[ProfileFile]:
     return _files(found, profile.parent)
 
 
+def find_calendar_files(directory: Path) -> list[ProfileFile]:
+    """The files that calendars may name, by name; hidden ones are left alone."""
+    try:
+        names = sorted(name for name in os.listdir(directory) if not name.startswith("."))
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        return [_unreadable(directory, directory.name, error)]
+    return _files([directory / name for name in names], directory)
+
+
+def calendar_text(file: ProfileFile) -> str | Fault:
+    """What `file` says, or why it cannot be read."""
+    if file.fault:
+        return file.fault
+    try:
+        return file.content.removeprefix(BOM_UTF8).decode("utf-8")
+    except UnicodeDecodeError:
+        return Fault(file.name, "is not UTF-8", "save the file as UTF-8")
+
+
 def _files(paths: Iterable[Path], base: Path) -> list[ProfileFile]:
     return [_read(path, str(path.relative_to(base))) for path in paths]
 

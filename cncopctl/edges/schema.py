@@ -81,7 +81,8 @@ class ProfileSchema:
     def _child(self, node: Mapping[str, Any], step: str | int) -> dict[str, Any]:
         if isinstance(step, int):
             return self._resolved(node.get("items", {}))
-        return self._resolved(node.get("properties", {}).get(step, {}))
+        others = node.get("additionalProperties") or {}  # such as tables that are named freely
+        return self._resolved(node.get("properties", {}).get(step, others))
 
     def _resolved(self, node: dict[str, Any]) -> dict[str, Any]:
         if "$ref" not in node:

@@ -19,7 +19,7 @@ from cncopctl.core.layout import Layout
 from cncopctl.core.plan import Installed, Wanted
 from cncopctl.core.units import REPOSITORY_PASSWORD
 from cncopctl.edges.files import write_atomically
-from cncopctl.edges.profile_files import ProfileFile
+from cncopctl.edges.profile_files import ProfileFile, find_calendar_files
 from cncopctl.edges.share import share
 
 _NAME = "last-sync.json"
@@ -54,6 +54,10 @@ def fingerprint(layout: Layout, host: Host, files: Sequence[ProfileFile]) -> str
         "checks": [sorted(host.commands.items()), sorted(host.credentials - {REPOSITORY_PASSWORD})],
         # Schedules that OnCalendar can only say for a while are said anew each week.
         "week": host.now.isocalendar()[:2],
+        "calendars": [
+            [file.name, sha256(file.content).hexdigest(), repr(file.fault)]
+            for file in find_calendar_files(layout.calendars)
+        ],
         "files": [[file.name, sha256(file.content).hexdigest(), repr(file.fault)] for file in files],
     }
     return sha256(json.dumps(facts).encode()).hexdigest()

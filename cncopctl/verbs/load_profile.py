@@ -10,7 +10,13 @@ from cncopctl.core.host import Host
 from cncopctl.core.job import Profile
 from cncopctl.core.layout import Layout
 from cncopctl.core.profile import Document, build_profile
-from cncopctl.edges.profile_files import ProfileFile, find_profile_files, parse_profile_file
+from cncopctl.edges.profile_files import (
+    ProfileFile,
+    calendar_text,
+    find_calendar_files,
+    find_profile_files,
+    parse_profile_file,
+)
 from cncopctl.edges.share import share
 
 
@@ -47,4 +53,7 @@ def load_profile(layout: Layout, host: Host, files: Sequence[ProfileFile]) -> Pr
     for file in files:
         values, faults = parse_profile_file(file)
         documents.append(Document(file.name, values, faults or schema.faults(file.name, values)))
-    return build_profile(documents, host, PurePosixPath(layout.repositories))
+    calendars: dict[str, str | Fault] = {}
+    if any("calendar" in document.values for document in documents):
+        calendars = {file.name: calendar_text(file) for file in find_calendar_files(layout.calendars)}
+    return build_profile(documents, host, PurePosixPath(layout.repositories), calendars)

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 from cncopctl.core.compiled import CompiledJob
 from cncopctl.core.layout import Layout
-from cncopctl.core.naming import PATTERN, job_of
+from cncopctl.core.naming import PATTERN, job_of, move_timer_name
 from cncopctl.core.pause import Pause
 from cncopctl.core.run import Progress, Run
 from cncopctl.core.schedule import Seed, next_after, parse
@@ -44,7 +44,7 @@ def job_states(layout: Layout, systemd: Systemd | None) -> list[JobState]:
         SystemdError: the manager does not answer.
     """
     jobs = read_compiled_jobs(layout.compiled_jobs)
-    next_runs = _elapses(systemd) if systemd else _instants(jobs)
+    next_runs = _elapses(systemd, jobs) if systemd else _instants(jobs)
     last_runs = History(layout.history).last_runs()
     active = running(layout.runs)
     pauses = read_pauses(layout.pauses, datetime.now(UTC))
@@ -60,8 +60,11 @@ def job_states(layout: Layout, systemd: Systemd | None) -> list[JobState]:
     ]
 
 
-def _elapses(systemd: Systemd) -> dict[str, datetime]:
-    timers = [unit for unit in systemd.units([f"{PATTERN}.timer"]).values() if unit.is_up()]
+def _elapses(systemd: Systemd, jobs: list[CompiledJob]) -> dict[str, datetime]:
+    """When timers start jobs next; the ends of blackouts are no times of theirs."""
+    ends = {move_timer_name(job.id, len(job.schedules)) for job in jobs if job.blackout}
+    units = systemd.units([f"{PATTERN}.timer"]).values()
+    timers = [unit for unit in units if unit.is_up() and unit.name not in ends]
     found: dict[str, datetime] = {}
     for name, elapse in systemd.next_elapses(timers).items():
         job = job_of(name)

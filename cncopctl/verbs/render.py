@@ -72,6 +72,8 @@ def _compiled_text(job: Job, role: Role, host: Host, before: str) -> str:
         "schedule_since": _schedule_since(before, schedules, host.now),
         "job": job.compiled(),
     }
+    if job.blackout:
+        document["blackout"] = job.blackout.document()
     return tomli_w.dumps(document)
 
 

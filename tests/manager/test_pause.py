@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime, timedelta
+from collections.abc import Iterator
+from datetime import datetime, timedelta
 
 import pytest
 
 from .installation import CNCOPCTL, Installation, job
-from .timer_starts import EVERY_SECOND, TimerStarts
+from .timer_starts import EVERY_SECOND, TimerStarts, now
 from .user_manager import UserManager
 
 OK = """echo '{"phrase": "all is copied"}' >$CNCOP_RESULT"""
@@ -21,6 +22,12 @@ def cncop(manager: UserManager) -> Installation:
     return installation
 
 
+@pytest.fixture
+def starts(cncop: Installation) -> Iterator[TimerStarts]:
+    with TimerStarts(cncop) as followed:
+        yield followed
+
+
 def cncopctl(cncop: Installation, *words: str, status: int = 0) -> str:
     done = cncop.manager.run(CNCOPCTL, *words, "--user", check=False)
     assert done.returncode == status, f"{done.stdout}{done.stderr}"
@@ -28,36 +35,41 @@ def cncopctl(cncop: Installation, *words: str, status: int = 0) -> str:
 
 
 def test_a_timer_starts_nothing_while_a_job_is_paused_and_again_when_it_is_resumed(
-    cncop: Installation,
+    cncop: Installation, starts: TimerStarts
 ) -> None:
-    starts = TimerStarts(cncop)
     cncop.synced(job("a", title="Web", schedule=EVERY_SECOND))
     assert starts.next()["outcome"] == "OK"
     timers = cncop.starts()
     assert cncopctl(cncop, "pause", "web", "--until", "3d", "--reason", "new disks").startswith(
         "a: paused until"
     )
-    starts.let_pass()
-    run = starts.next()
+    run = starts.next(after=now())
     assert run["outcome"] == "SKIPPED"
     assert run["phrase"].startswith("paused until ")
     assert run["phrase"].endswith(", because: new disks")
     assert cncopctl(cncop, "resume", "a") == "a: resumed\n"
-    starts.let_pass()
-    assert starts.next()["outcome"] == "OK"
+    assert starts.next(after=now())["outcome"] == "OK"
     assert cncop.starts() == timers
 
 
-def test_a_pause_ends_by_itself(cncop: Installation) -> None:
-    starts = TimerStarts(cncop)
+def test_a_persons_start_is_known_from_a_timers_also_after_one(
+    cncop: Installation, starts: TimerStarts
+) -> None:
+    cncop.synced(job("a", schedule=f"{now() + timedelta(seconds=8):%M %H * * * %S}", timezone="UTC"))
+    cncopctl(cncop, "pause", "a")
+    assert starts.next()["outcome"] == "SKIPPED"
+    cncop.manager.systemctl("start", "cncop-job-a.service")
+    assert starts.next()["outcome"] == "OK"
+
+
+def test_a_pause_ends_by_itself(cncop: Installation, starts: TimerStarts) -> None:
     cncop.synced(job("a", schedule=EVERY_SECOND))
-    end = datetime.now(UTC) + timedelta(seconds=4)
+    end = now() + timedelta(seconds=4)
     cncopctl(cncop, "pause", "a", "--until", end.isoformat())
-    starts.let_pass()
-    while (run := starts.next())["outcome"] == "SKIPPED":
+    while (run := starts.next(after=end - timedelta(seconds=3)))["outcome"] == "SKIPPED":
         assert datetime.fromisoformat(run["started"]) < end
     assert run["outcome"] == "OK"
-    assert datetime.fromisoformat(run["started"]) >= end
+    assert end <= datetime.fromisoformat(run["started"])
 
 
 def test_it_outlives_syncs_and_restarts_and_is_told_everywhere(cncop: Installation) -> None:

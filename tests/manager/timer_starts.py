@@ -1,9 +1,12 @@
-"""Starts of a job by its timer, one after another, as tests wait for them."""
+"""Starts of a job by its timers, one after another, as tests wait for them."""
 
 from __future__ import annotations
 
 import os
-from typing import Any
+import select
+import subprocess
+from datetime import UTC, datetime
+from typing import Any, Self
 
 from .installation import Installation
 
@@ -11,22 +14,48 @@ EVERY_SECOND = "* * * * * *"
 
 
 class TimerStarts:
-    """The starts of job `a`: each waits at its end, after its close, until a test asks for it."""
+    """The runs of an installation's only job, in the order of their starts; a context manager."""
 
     def __init__(self, cncop: Installation) -> None:
         self._cncop = cncop
-        self._ended = cncop.manager.home / "ended"
-        os.mkfifo(self._ended)
-        drop_in = cncop.units / "cncop-job-a.service.d/tell.conf"
-        drop_in.parent.mkdir()
-        drop_in.write_text(f"[Service]\nExecStopPost=sh -c 'echo $$TRIGGER_UNIT >{self._ended}'\n")
+        self._seen = 0
+        self._pending = ""
+        follow = ["journalctl", "--follow", "--output=cat"]
+        self._journal = cncop.manager.popen(*follow, stdout=subprocess.PIPE)
 
-    def next(self) -> dict[str, Any]:
-        """The next run of a timer, as the history has it."""
-        while self._cncop.manager.run("cat", self._ended, timeout=20).stdout != "cncop-job-a.timer\n":
-            pass  # somebody else's start
-        return self._cncop.history()[-1]
+    def __enter__(self) -> Self:
+        return self
 
-    def let_pass(self) -> None:
-        """Let whatever start is under way end."""
-        self._cncop.manager.run("cat", self._ended, timeout=20)
+    def __exit__(self, *_: object) -> None:
+        self._journal.kill()
+        if self._journal.stdout:
+            self._journal.stdout.close()
+        self._journal.wait()
+
+    def next(self, after: datetime | None = None) -> dict[str, Any]:
+        """The next run, as the history has it; of those that began `after` an instant, if one is given."""
+        while True:
+            if (self._cncop.state / "history.sqlite").exists():
+                runs = self._cncop.history()[self._seen :]
+                for run in runs:
+                    self._seen += 1
+                    if after is None or datetime.fromisoformat(run["started"]) > after:
+                        return run
+            self._line()
+
+    def wait_for(self, text: str) -> None:
+        """Wait for a line of a run in the journal."""
+        while text not in self._line():
+            pass
+
+    def _line(self) -> str:
+        assert self._journal.stdout
+        while "\n" not in self._pending:
+            assert select.select([self._journal.stdout], [], [], 20)[0], "no timer has started the job"
+            self._pending += os.read(self._journal.stdout.fileno(), 65536).decode(errors="replace")
+        line, _, self._pending = self._pending.partition("\n")
+        return line
+
+
+def now() -> datetime:
+    return datetime.now(UTC)

@@ -252,7 +252,11 @@ FAULTY_FILES = [
         'device.role: "REMOT" is not one of LOCAL, REMOTE (did you mean REMOTE?)',
         'write: role = "LOCAL" or role = "REMOTE"',
     ),
-    (b'schema = 1\n"\\u001b[31m" = 1', 'unknown key "\\x1b[31m"', "known here are: device, job, schema"),
+    (
+        b'schema = 1\n"\\u001b[31m" = 1',
+        'unknown key "\\x1b[31m"',
+        "known here are: calendar, device, job, schema",
+    ),
     (b"id = web", "is not TOML: Invalid value (at line 1, column 6)", TOML_HINT),
     (b"\0", "is not TOML: Invalid statement (at line 1, column 1)", TOML_HINT),
     (b"schema = 1\nschema = 1", "is not TOML: Cannot overwrite a value (at end of document)", TOML_HINT),
