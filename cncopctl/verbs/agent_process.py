@@ -103,7 +103,8 @@ class AgentProcess:
                 )
                 selector.register(ended, selectors.EVENT_READ)
                 while len(selector.get_map()) > 1:
-                    if not any([self._read(key, selector) for key, _ in selector.select()]):
+                    heard = [self._read(key, selector) for key, _ in selector.select()]
+                    if not any(heard):
                         break
         finally:
             os.close(ended)
