@@ -15,6 +15,7 @@ from cncopctl.cli.forecast_picture import draw_forecast
 from cncopctl.cli.heat_map import heat_map
 from cncopctl.cli.options import installation_options, json_option
 from cncopctl.cli.terminal import console, print_table, show_left, show_minute, show_time
+from cncopctl.core.calendars import Blackout, InBlackout
 from cncopctl.core.errors import UsageError
 from cncopctl.core.forecast import (
     Collision,
@@ -134,14 +135,28 @@ def _schedules(layout: Layout, now: datetime) -> Iterator[JobSchedule]:
     durations = History(layout.history).usual_durations()
     pauses = read_pauses(layout.pauses, now)
     for job in read_compiled_jobs(layout.compiled_jobs):
-        hindrance = _pausing(pauses[job.id]) if job.id in pauses else never
+        blackout = Blackout.from_document(job.blackout) if job.blackout else None
+        hindrance = _in_the_way(pauses.get(job.id), blackout)
         for text, zone in job.schedules:
             schedule = parse(text, zone=zone, seed=Seed(machine, job.id))
             yield JobSchedule(job.id, job.title, schedule, durations.get(job.id), hindrance)
 
 
-def _pausing(pause: Pause) -> Callable[[datetime], str]:
-    return lambda at: pause.sentence() if pause.holds(at) else ""
+def _in_the_way(pause: Pause | None, blackout: Blackout | None) -> Callable[[datetime], str]:
+    """What tells why a job would not run at an instant: its pause, or one of its calendars."""
+    if blackout and blackout.effect is InBlackout.REPORT:
+        blackout = None
+
+    def reason(at: datetime) -> str:
+        if pause and pause.holds(at):
+            return pause.sentence()
+        if blackout and (inside := blackout.around(at)):
+            name, end = inside
+            moved = ", made up for then" if blackout.effect is InBlackout.MOVE else ""
+            return f"in the blackout {name} until {show_minute(end)}{moved}"
+        return ""
+
+    return reason if pause or blackout else never
 
 
 def _never_due(schedules: Iterable[JobSchedule], runs: Iterable[ExpectedRun]) -> list[JobSchedule]:

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import tomllib
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -117,6 +118,26 @@ def test_a_paused_job_is_told_to_be_skipped(root: Path) -> None:
     assert any(" skipped  paused until" in line for line in run(root).splitlines())
     subprocess.run([CNCOPCTL, "resume", "etc", "--root", root], check=True)
     assert "paused" not in run(root)
+
+
+@pytest.mark.parametrize(
+    ("effect", "reason"),
+    [
+        ("drop", "in the blackout office until Sun 2027-03-28 05:00"),
+        ("move", "in the blackout office until Sun 2027-03-28 05:00, made up for then"),
+        ("report", None),
+    ],
+)
+def test_a_run_in_a_blackout_is_told_to_be_skipped(
+    root: Path, tmp_path: Path, effect: str, reason: str | None
+) -> None:
+    office = {"name": "office", "zone": "UTC", "spans": [], "weekly": ["Sun 01:00-05:00"]}
+    compiled = tomllib.loads((root / "State/jobs/web-01.toml").read_text())
+    compiled["blackout"] = {"effect": effect, "calendar": [office]}
+    (tmp_path / "State/jobs").mkdir(parents=True)
+    (tmp_path / "State/jobs/web-01.toml").write_text(tomli_w.dumps(compiled))
+    found = documents(tmp_path, "--from", "2027-03-27", "--days", "3")
+    assert [run.get("skipped") for run in found] == [None, reason, None]
 
 
 def test_a_heat_map_is_plain_text_where_nobody_sees_colours(root: Path) -> None:
