@@ -141,6 +141,7 @@ def _read_job(file: str, label: str, table: Mapping[str, Any], reading: _Reading
             *_agent_faults(table, reading.host),
             *_command_faults(table, reading.host),
             *_credential_faults(table, reading.host),
+            *_effect_faults(table),
         )
     ]
     schedules = _schedules(file, label, table, reading.host, faults)
@@ -264,6 +265,15 @@ def _schedules(
             fault = Fault(file, error.message, error.hint, label, at_fault)
             faults += [fault] if fault not in faults else []
     return tuple(parsed)
+
+
+def _effect_faults(table: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
+    if "in_blackout" in table and "blackout" not in table:
+        yield (
+            "in_blackout",
+            "has no effect, as the job has no blackout",
+            'name the calendar too, as in blackout = "holidays"',
+        )
 
 
 def _blackout(

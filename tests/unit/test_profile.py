@@ -193,6 +193,12 @@ FAULTY = [
         'credential: "web-02" is not stored',
         "store it with: cncopctl credential set web-02",
     ),
+    (
+        "in_blackout",
+        '"move"',
+        "in_blackout: has no effect, as the job has no blackout",
+        'name the calendar too, as in blackout = "holidays"',
+    ),
     ("run_before", '"missing"', 'run_before: "missing": there is no such file', COMMANDS),
     (
         "run_before",
