@@ -83,7 +83,7 @@ def unions(
 @pytest.mark.parametrize("base", BASES, ids=str)
 def test_expressions_elapse_in_utc_when_they_mean_it(machine: Machine, base: datetime) -> None:
     random = Random(machine.release)  # noqa: S311 - the same draws each time
-    texts = CHOSEN + [draw(random) for _ in range(2_000)]
+    texts = CHOSEN + [draw(random) for _ in range(5_000)]
     cases = [case for text in texts for case in translated(text)]
     for (text, schedule, translation), union in unions(machine, cases, base, COUNT):
         meant = list(islice(instants_after(schedule, base), len(union) or 1))  # one would be missed
