@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import sqlite3
 import subprocess
 import sys
 import tomllib
@@ -129,11 +131,8 @@ class Installation:
 
     def history(self) -> list[dict[str, Any]]:
         """All finished runs, oldest first."""
-        import sqlite3
-
-        database = sqlite3.connect(self.state / "history.sqlite")
-        rows = database.execute("SELECT document FROM run ORDER BY started, id").fetchall()
-        database.close()
+        with contextlib.closing(sqlite3.connect(self.state / "history.sqlite")) as database:
+            rows = database.execute("SELECT document FROM run ORDER BY started, id").fetchall()
         return [json.loads(document) for (document,) in rows]
 
     def reports(self) -> list[dict[str, Any]]:
