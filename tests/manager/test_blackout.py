@@ -60,8 +60,8 @@ def test_a_run_in_a_blackout_is_only_reported_where_asked(cncop: Installation, s
 
 
 def test_a_run_in_a_blackout_is_moved_to_its_end_once(cncop: Installation, starts: TimerStarts) -> None:
-    due = datetime.now(UTC) + timedelta(seconds=5)
-    end = (due + timedelta(seconds=5)).replace(microsecond=0)
+    due = datetime.now(UTC) + timedelta(seconds=6)
+    end = (due + timedelta(seconds=6)).replace(microsecond=0)
     cncop.write(
         job("a", schedule=f"{due:%M %H * * * %S}", timezone="UTC", blackout="holidays", in_blackout="move"),
         calendar=calendar(end),
@@ -71,13 +71,14 @@ def test_a_run_in_a_blackout_is_moved_to_its_end_once(cncop: Installation, start
     assert first["outcome"] == "SKIPPED"
     assert first["phrase"].endswith(", and is made up for then")
     assert second["outcome"] == "OK"
-    assert end <= datetime.fromisoformat(second["started"]) <= end + timedelta(seconds=3)
+    assert end <= datetime.fromisoformat(second["started"]) <= end + timedelta(seconds=15)
     assert cncop.steps() == {}
 
 
 def test_a_run_that_somebody_has_made_by_hand_is_not_moved(cncop: Installation, starts: TimerStarts) -> None:
-    due = datetime.now(UTC) + timedelta(seconds=4)
-    end = due + timedelta(seconds=5)
+    due = datetime.now(UTC) + timedelta(seconds=6)
+    # A timer that elapses while its service still runs is dropped: the run by hand needs its time.
+    end = due + timedelta(seconds=20)
     cncop.write(
         job("a", schedule=f"{due:%M %H * * * %S}", timezone="UTC", blackout="holidays", in_blackout="move"),
         calendar=calendar(end),

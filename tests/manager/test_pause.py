@@ -55,7 +55,7 @@ def test_a_timer_starts_nothing_while_a_job_is_paused_and_again_when_it_is_resum
 def test_a_persons_start_is_known_from_a_timers_also_after_one(
     cncop: Installation, starts: TimerStarts
 ) -> None:
-    cncop.synced(job("a", schedule=f"{now() + timedelta(seconds=8):%M %H * * * %S}", timezone="UTC"))
+    cncop.synced(job("a", schedule=f"{now() + timedelta(seconds=12):%M %H * * * %S}", timezone="UTC"))
     cncopctl(cncop, "pause", "a")
     assert starts.next()["outcome"] == "SKIPPED"
     cncop.manager.systemctl("start", "cncop-job-a.service")
@@ -64,9 +64,9 @@ def test_a_persons_start_is_known_from_a_timers_also_after_one(
 
 def test_a_pause_ends_by_itself(cncop: Installation, starts: TimerStarts) -> None:
     cncop.synced(job("a", schedule=EVERY_SECOND))
-    end = now() + timedelta(seconds=4)
+    end = now() + timedelta(seconds=10)
     cncopctl(cncop, "pause", "a", "--until", end.isoformat())
-    while (run := starts.next(after=end - timedelta(seconds=3)))["outcome"] == "SKIPPED":
+    while (run := starts.next(after=end - timedelta(seconds=5)))["outcome"] == "SKIPPED":
         assert datetime.fromisoformat(run["started"]) < end
     assert run["outcome"] == "OK"
     assert end <= datetime.fromisoformat(run["started"])

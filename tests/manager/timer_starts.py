@@ -51,7 +51,7 @@ class TimerStarts:
     def _line(self) -> str:
         assert self._journal.stdout
         while "\n" not in self._pending:
-            assert select.select([self._journal.stdout], [], [], 20)[0], "no timer has started the job"
+            assert select.select([self._journal.stdout], [], [], 60)[0], "no timer has started the job"
             self._pending += os.read(self._journal.stdout.fileno(), 65536).decode(errors="replace")
         line, _, self._pending = self._pending.partition("\n")
         return line
