@@ -1,15 +1,15 @@
 """Calling a job's agent directly, in the foreground: for what a person waits for, such as a restore.
 
-It needs no systemd, so that files come back from a machine that is half gone.
+It needs no systemd, so that files come back from a machine that is half gone. Credentials are read where they are
+stored: a copy of them would outlive us if we were killed.
 """
 
 from __future__ import annotations
 
-import shutil
 import signal
 import tempfile
 import uuid
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -59,11 +59,10 @@ def call_agent(
     with tempfile.TemporaryDirectory(prefix="cncop-call-") as private:
         files = RunFiles(Path(private), "call")
         files.write_run({})
-        credentials = _lend_credentials(layout, Path(private))
         prose: list[bytes] = []
         signal.signal(signal.SIGTERM, _stop)
         try:
-            agent = AgentProcess(Path(job.agent), request, files.result, credentials=credentials)
+            agent = AgentProcess(Path(job.agent), request, files.result, credentials=layout.credentials)
             status = agent.wait(prose.append, on_progress)
         except Stopped:
             raise AgentFailedError(f"{job.id}: stopped before it was done") from None
@@ -74,27 +73,6 @@ def call_agent(
 
 def _stop(_signal: int, _frame: object) -> None:
     raise Stopped
-
-
-def _lend_credentials(layout: Layout, private: Path) -> Path:
-    """Copies of the stored credentials in a directory that only we can read, as systemd would make them."""
-    directory = private / "credentials"
-    directory.mkdir(mode=0o700)
-    for path in _stored(layout):
-        shutil.copyfile(path, directory / path.name)
-        (directory / path.name).chmod(0o400)
-    return directory
-
-
-def _stored(layout: Layout) -> Iterable[Path]:
-    try:
-        return [path for path in layout.credentials.iterdir() if path.is_file()]
-    except FileNotFoundError:
-        return []
-    except OSError as error:
-        raise InstallError(
-            f"{error.filename}: {error.strerror}", "try again with sudo, or with --user for jobs of your own"
-        ) from error
 
 
 def _verdict(job: CompiledJob, status: int, result: dict[str, Any], prose: bytes) -> dict[str, Any]:
