@@ -1,7 +1,13 @@
-"""Reports: what a run tells the hub."""
+"""Reports: what a run tells the hub, each as one JSON document (Config/report.schema.json).
+
+One report has one id, by which the hub takes it once. All that others wrote is cut to a bound and is text that
+every reader of JSON takes: a report that nobody can read would be tried for ever.
+"""
 
 from __future__ import annotations
 
+import codecs
+import re
 from datetime import UTC, datetime
 from typing import Any
 
@@ -9,12 +15,75 @@ from cncopctl.core.run import Run
 
 VERSION = 1
 
+# The original's bound on what is told of a command's stderr, in bytes.
+EXCEPTION_BYTES = 2048
+
+# Bounds of texts in characters, and of all warnings of a run together.
+_TEXT, _WARNINGS = 2000, 16_000
+
 
 def finished_report(run: Run) -> dict[str, Any]:
-    """The job-finished report of a run that has ended; one report has one id, by which the hub takes it once."""
-    return {"report": VERSION, "kind": "JF", "id": f"JF-{run.id}", "run": run.document()}
+    """The job-finished report of a run that has ended."""
+    return _report("JF", run) | {"run": _bounded(run.document())}
+
+
+def exception_report(run: Run, command: str, status: int, stderr: bytes) -> dict[str, Any]:
+    """The exception report of a run whose run-before command failed.
+
+    Args:
+        run: the run that it preceded, ended or not.
+        command: the command's name under Bin/.
+        status: its exit status, negative for a signal.
+        stderr: what it wrote there, from its beginning; the first 2,048 bytes of it are told.
+    """
+    exception = {
+        "command": legible(command),
+        "status": status,
+        "stderr": first_bytes(stderr),
+        "is_cut": len(stderr) > EXCEPTION_BYTES,
+    }
+    return _report("JE", run) | {"run": _bounded(run.document()), "exception": exception}
+
+
+def _report(kind: str, run: Run) -> dict[str, Any]:
+    return {"report": VERSION, "kind": kind, "id": f"{kind}-{run.id}"}
 
 
 def report_name(kind: str, run_id: str, at: datetime) -> str:
     """Name of the report's file: `PREFIX-<time>-<run id>.json`, the time in UTC so that names sort by age."""
     return f"{kind}-{at.astimezone(UTC):%Y%m%dT%H%M%SZ}-{run_id}.json"
+
+
+def first_bytes(data: bytes, limit: int = EXCEPTION_BYTES) -> str:
+    """The first `limit` bytes as text, cut at a character's boundary; bytes that are no UTF-8 are written out.
+
+    Written out (`\\xff`) they are longer: the text, too, is cut to `limit` bytes.
+    """
+    decoder = codecs.getincrementaldecoder("utf-8")("backslashreplace")
+    text = _written_out(decoder.decode(data[:limit], final=len(data) <= limit))
+    return text.encode()[:limit].decode("utf-8", "ignore")
+
+
+def legible(text: str, limit: int = _TEXT) -> str:
+    """`text` of at most `limit` characters, as every reader of JSON takes it."""
+    shown = _written_out(text[: limit + 1])
+    return shown if len(shown) <= limit else f"{shown[: limit - 1]}…"
+
+
+def _written_out(text: str) -> str:
+    """`text` with escapes for halves of surrogate pairs (RFC 8259, section 8.2) and NUL (PostgreSQL's jsonb)."""
+    return re.sub(r"[\x00\ud800-\udfff]", lambda found: found[0].encode("unicode_escape").decode(), text)
+
+
+def _bounded(document: dict[str, Any]) -> dict[str, Any]:
+    """The document of a run with texts of bounded length, all its warnings within one bound."""
+    values = {key: legible(value) if isinstance(value, str) else value for key, value in document.items()}
+    room = _WARNINGS
+    warnings: list[str] = []
+    for warning in map(legible, document["warnings"]):
+        room -= len(warning)
+        if room < 0:
+            warnings.append(f"… and {len(document['warnings']) - len(warnings)} more warnings")
+            break
+        warnings.append(warning)
+    return values | {"warnings": warnings}
