@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from cncopctl.core.calendars import Blackout
+    from cncopctl.core.configuration import Configuration
     from cncopctl.core.schedule import Schedule, Translation
 
 
@@ -172,7 +173,8 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """All jobs of a device, by id in the order of reading, and the device's role."""
+    """All jobs of a device, by id in the order of reading, its role, and the settings that they run by."""
 
     role: Role
     jobs: Mapping[str, Job]
+    configuration: Configuration

@@ -106,6 +106,11 @@ class Layout:
         return self.configuration / "profile.toml"
 
     @property
+    def settings(self) -> Path:
+        """cncop3.ini."""
+        return self.configuration / "cncop3.ini"
+
+    @property
     def own_jobs(self) -> Path:
         """Directory of the administrator's own profiles, `*.toml`."""
         return self.configuration / "jobs.d"

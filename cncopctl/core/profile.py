@@ -13,6 +13,7 @@ from datetime import timedelta
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
+from cncopctl.core.configuration import Configuration
 from cncopctl.core.faults import Fault, ProfileError, shown
 from cncopctl.core.host import Host
 from cncopctl.core.job import (
@@ -59,6 +60,7 @@ class _Reading:
 
     host: Host
     repositories: PurePosixPath
+    settings: Configuration
     calendars: Mapping[str, Calendar | None] = field(default_factory=dict)
     jobs: dict[str, Job] = field(default_factory=dict)
     seen: dict[str, str] = field(default_factory=dict)
@@ -76,6 +78,7 @@ def build_profile(
     host: Host,
     repositories: PurePosixPath,
     calendar_files: Mapping[str, str | Fault] | None = None,
+    configuration: Configuration | ProfileError | None = None,
 ) -> Profile:
     """The profile that `documents` describe, in their order.
 
@@ -84,11 +87,15 @@ def build_profile(
         host: the machine that the jobs are for.
         repositories: where a PULL job that names no destination keeps its backups, under its id.
         calendar_files: texts of the files that calendars may name, or why they cannot be read.
+        configuration: the settings of cncop3.ini, or what is wrong with them.
 
     Raises:
         ProfileError: with every fault of every document.
     """
-    reading = _Reading(host, repositories)
+    settings = configuration if isinstance(configuration, Configuration) else Configuration()
+    reading = _Reading(host, PurePosixPath(settings.repository.directory or repositories), settings)
+    if isinstance(configuration, ProfileError):
+        reading.faults += configuration.faults
     if any("calendar" in document.values for document in documents):
         from cncopctl.core.calendar_tables import read_calendars  # most profiles have none
 
@@ -98,7 +105,7 @@ def build_profile(
         _read_document(document, reading)
     if reading.faults:
         raise ProfileError(reading.faults)
-    return Profile(_role(documents), reading.jobs)
+    return Profile(_role(documents), reading.jobs, settings)
 
 
 def _role(documents: Iterable[Document]) -> Role:
@@ -148,7 +155,7 @@ def _read_job(file: str, label: str, table: Mapping[str, Any], reading: _Reading
     blackout = _blackout(file, label, table, reading, faults)
     reading.faults += faults
     if not faults and table["id"] not in reading.jobs:
-        job = _job(file, table, schedules, reading.repositories)
+        job = _job(file, table, schedules, reading)
         reading.jobs[table["id"]] = replace(job, blackout=blackout) if blackout else job
 
 
@@ -294,7 +301,7 @@ def _job(
     file: str,
     table: Mapping[str, Any],
     schedules: tuple[TranslatedSchedule, ...],
-    repositories: PurePosixPath,
+    reading: _Reading,
 ) -> Job:
     return Job(
         id=table["id"],
@@ -307,7 +314,7 @@ def _job(
         catch_up=table.get("catch_up", True),
         random_delay=parse_span(table.get("random_delay", "0")),
         source=table["source"],
-        destination=table.get("destination") or str(repositories / table["id"]),
+        destination=table.get("destination") or str(reading.repositories / table["id"]),
         exclude=tuple(table.get("exclude", ())),
         credential=table.get("credential", ""),
         max_retries=table.get("max_retries", 3),
@@ -318,7 +325,7 @@ def _job(
             table.get("run_after_success", ""),
             table.get("run_after_failure", ""),
         ),
-        keep=Retention(**table.get("keep", {})),
+        keep=Retention(**table.get("keep", reading.settings.repository.keep)),
         limits=_limits(table.get("limits", {})),
         priority=Priority(table.get("priority", "low")),
         file=file,

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import sha256
+from pathlib import Path
 from typing import Any
 
 from cncopctl import __version__
@@ -58,9 +59,17 @@ def fingerprint(layout: Layout, host: Host, files: Sequence[ProfileFile]) -> str
             [file.name, sha256(file.content).hexdigest(), repr(file.fault)]
             for file in find_calendar_files(layout.calendars)
         ],
+        "settings": _digest_of(layout.settings),
         "files": [[file.name, sha256(file.content).hexdigest(), repr(file.fault)] for file in files],
     }
     return sha256(json.dumps(facts).encode()).hexdigest()
+
+
+def _digest_of(path: Path) -> str:
+    try:
+        return sha256(path.read_bytes()).hexdigest()
+    except OSError as error:
+        return repr(error)
 
 
 def _own_files() -> list[tuple[str, int, int]]:

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import PurePosixPath
 
+from cncopctl.core.configuration import Configuration
 from cncopctl.core.faults import Fault, ProfileError
 from cncopctl.core.host import Host
 from cncopctl.core.job import Profile
 from cncopctl.core.layout import Layout
 from cncopctl.core.profile import Document, build_profile
+from cncopctl.edges.configuration_file import read_configuration
 from cncopctl.edges.profile_files import (
     ProfileFile,
     calendar_text,
@@ -56,4 +58,13 @@ def load_profile(layout: Layout, host: Host, files: Sequence[ProfileFile]) -> Pr
     calendars: dict[str, str | Fault] = {}
     if any("calendar" in document.values for document in documents):
         calendars = {file.name: calendar_text(file) for file in find_calendar_files(layout.calendars)}
-    return build_profile(documents, host, PurePosixPath(layout.repositories), calendars)
+    settings = _settings(layout)
+    return build_profile(documents, host, PurePosixPath(layout.repositories), calendars, settings)
+
+
+def _settings(layout: Layout) -> Configuration | ProfileError:
+    """The configuration, or its faults, which are told together with those of the profile."""
+    try:
+        return read_configuration(layout.settings)
+    except ProfileError as error:
+        return error

@@ -9,7 +9,7 @@ from typing import Any
 
 from cncopctl.core.compiled import VERSION
 from cncopctl.core.host import Host
-from cncopctl.core.job import Direction, Job, Profile, Role
+from cncopctl.core.job import Direction, Job, Profile
 from cncopctl.core.layout import Layout, Scope
 from cncopctl.core.naming import TARGET, is_timer
 from cncopctl.core.plan import Wanted
@@ -34,7 +34,7 @@ def render(profile: Profile, host: Host, layout: Layout, compiled: Mapping[str, 
         units=units,
         links=_links(units, layout),
         compiled={
-            job.id: _compiled_text(job, profile.role, host, compiled.get(job.id, ""))
+            job.id: _compiled_text(job, profile, host, compiled.get(job.id, ""))
             for job in profile.jobs.values()
         },
         destinations={
@@ -60,13 +60,15 @@ def _links(units: Mapping[str, str], layout: Layout) -> dict[str, str]:
     return links
 
 
-def _compiled_text(job: Job, role: Role, host: Host, before: str) -> str:
+def _compiled_text(job: Job, profile: Profile, host: Host, before: str) -> str:
     import tomli_w  # a sync that changes nothing compiles nothing
 
     schedules = [schedule.compiled() for schedule in job.schedules if job.enabled]
     document = {
         "compiled": VERSION,
-        "role": str(role),
+        "role": str(profile.role),
+        "max_parallel_jobs": profile.configuration.defaults.max_parallel_jobs,
+        "days_of_logs": profile.configuration.defaults.days_of_logs,
         "agent": host.agents[job.type.agent()],
         "schedules": schedules,
         "schedule_since": _schedule_since(before, schedules, host.now),

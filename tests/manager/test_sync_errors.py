@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shlex
 import subprocess
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -178,3 +179,33 @@ def test_a_file_where_a_directory_belongs_is_status_12_and_names_it(tmp_path: Pa
 )
 def test_a_wrong_option_is_status_2(tmp_path: Path, option: str, message: str, hint: str) -> None:
     assert said(sync(tmp_path, option)) == (2, [f"cncopctl sync-profile: {message}", f"hint: {hint}"])
+
+
+def test_faults_of_the_settings_are_told_beside_those_of_the_profile(tmp_path: Path) -> None:
+    write(tmp_path, profile(job("a", timeout="0s")))
+    settings = tmp_path / "Config/cncop3.ini"
+    settings.write_text("[defaults]\nscheduler_prot = 59154\n")
+    assert said(sync(tmp_path)) == (
+        10,
+        [
+            "cncopctl: cncop3.ini: [defaults] scheduler_prot: is no setting that cncop knows",
+            "hint: did you mean scheduler_port?",
+            'cncopctl: profile.toml: job "a": timeout: a run without any time cannot do anything',
+            'hint: write how long a run may take, as in timeout = "6h"',
+        ],
+    )
+    assert made(tmp_path) <= {"State"}  # the lock of the sync
+
+
+def test_settings_take_effect_with_the_next_sync(tmp_path: Path) -> None:
+    write(tmp_path, profile(job("a"), job("b", keep={"last": 1})))
+    settings = tmp_path / "Config/cncop3.ini"
+    sync(tmp_path)
+    settings.write_text(
+        f"[defaults]\nmax_parallel_jobs = 7\n[repository]\nkeep_daily = 3\ndirectory = {tmp_path}/b\n"
+    )
+    assert "b.toml" in sync(tmp_path).stdout
+    first, second = (tomllib.loads((tmp_path / f"State/jobs/{name}.toml").read_text()) for name in "ab")
+    assert first["max_parallel_jobs"] == 7
+    assert (first["job"]["keep"], second["job"]["keep"]) == ({"daily": 3}, {"last": 1})
+    assert first["job"]["destination"] == f"{tmp_path}/b/a"
