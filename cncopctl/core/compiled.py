@@ -24,8 +24,8 @@ class CompiledJob:
     `schedule_since` is when the schedule that the timers follow was installed: an instant before it is
     none of theirs, even where systemd, having reloaded, believes that it was missed. `schedules` has each
     as it was written, with its time zone. `values` is the job as its agent gets it, `blackout`
-    the document of a core.calendars.Blackout. `max_parallel_jobs` and `days_of_logs` are the settings of
-    cncop3.ini at the last sync.
+    the document of a core.calendars.Blackout, `notify` that of a core.job.Notification. `max_parallel_jobs`
+    and `days_of_logs` are the settings of cncop3.ini at the last sync.
     """
 
     id: str
@@ -41,6 +41,7 @@ class CompiledJob:
     blackout: Mapping[str, Any] | None = None
     max_parallel_jobs: int = 2
     days_of_logs: int = 90
+    notify: Mapping[str, Any] | None = None
 
     @classmethod
     def from_document(cls, document: Mapping[str, Any]) -> CompiledJob:
@@ -70,6 +71,7 @@ class CompiledJob:
                 blackout=document.get("blackout"),
                 max_parallel_jobs=document.get("max_parallel_jobs", 2),
                 days_of_logs=document.get("days_of_logs", 90),
+                notify=document.get("notify"),
             )
         except (KeyError, TypeError, ValueError) as error:
             raise InstallError(

@@ -85,6 +85,18 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True)
+class Notification:
+    """Who gets a mail when a run has ended, and after which ends: `failure`, `recovery`, `always`."""
+
+    to: tuple[str, ...]
+    on: tuple[str, ...] = ("failure", "recovery")
+
+    def document(self) -> dict[str, list[str]]:
+        """The notification as compiled jobs have it."""
+        return {"to": list(self.to), "on": list(self.on)}
+
+
+@dataclass(frozen=True, slots=True)
 class Commands:
     """The user's own commands around a run: names relative to Bin/, "" for none."""
 
@@ -136,6 +148,7 @@ class Job:
     priority: Priority
     file: str
     blackout: Blackout | None = None
+    notify: Notification | None = None
 
     def is_local_source(self) -> bool:
         """Whether the source is a path of this machine."""

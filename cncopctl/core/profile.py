@@ -22,6 +22,7 @@ from cncopctl.core.job import (
     Job,
     JobType,
     Limits,
+    Notification,
     Priority,
     Profile,
     Retention,
@@ -329,6 +330,17 @@ def _job(
         limits=_limits(table.get("limits", {})),
         priority=Priority(table.get("priority", "low")),
         file=file,
+        notify=_notification(table.get("notify")),
+    )
+
+
+def _notification(table: Mapping[str, Any] | None) -> Notification | None:
+    if table is None:
+        return None
+    to, on = table["to"], table.get("on", ["failure", "recovery"])
+    return Notification(
+        to=tuple(dict.fromkeys([to] if isinstance(to, str) else to)),
+        on=tuple(dict.fromkeys([on] if isinstance(on, str) else on)),
     )
 
 

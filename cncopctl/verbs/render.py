@@ -76,6 +76,8 @@ def _compiled_text(job: Job, profile: Profile, host: Host, before: str) -> str:
     }
     if job.blackout:
         document["blackout"] = job.blackout.document()
+    if job.notify:
+        document["notify"] = job.notify.document()
     return tomli_w.dumps(document)
 
 

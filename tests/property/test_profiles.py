@@ -70,6 +70,7 @@ near = st.sampled_from(
         *(0, 1, -1, 100, 2**63 - 1, 1.0, True, False),
         *({"minute": 5}, {"cron": "0 1 * * *", "start_date": "2026-01-01"}, {"interval": "2 weeks"}),
         *(["0 1 * * *", "0 2 * * *"], {"daily": 7}, {"cpu": 50, "memory": "2G"}, ["*.tmp"]),
+        *({"to": ["a@example.org"]}, {"to": "a@example.org", "on": ["always", "recovery"]}),
     ]
 ).map(deepcopy)  # they are mutated in their turn
 keys = st.sampled_from([*PROPERTIES, "titel", "Id", "", "x.y", "\x1b"])

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from cncopctl.core.job import Commands, Direction, JobType, Limits, Priority, Retention, Role
+from cncopctl.core.job import Commands, Direction, JobType, Limits, Notification, Priority, Retention, Role
 from cncopctl.edges.profile_files import ProfileFile, find_profile_files, parse_profile_file
 
 from .builders import faults_of, job_from, job_toml, profile_from
@@ -29,6 +29,8 @@ COMMANDS = (
     "user commands are executable files in the bin directory beside the profile, "
     "which only root (or, for a user's jobs, that user) can write"
 )
+ADDRESSES = 'write addresses, as in to = ["ops@example.org"]'
+NOTIFY = 'write a table, as in notify = { to = ["ops@example.org"], on = ["failure", "recovery"] }'
 NOT_AS_IT_MUST_BE = "is not written as it must be"
 
 # One key of a job that is valid but for it: what it is, and the fault and the remedy that it gets.
@@ -192,6 +194,22 @@ FAULTY = [
         '"web-02"',
         'credential: "web-02" is not stored',
         "store it with: cncopctl credential set web-02",
+    ),
+    ("notify", "{}", "notify: to is missing", ADDRESSES),
+    ("notify", '"ops@example.org"', 'notify: "ops@example.org" is not a table', NOTIFY),
+    ("notify", '{ to = "ops" }', f'notify.to: "ops" {NOT_AS_IT_MUST_BE}', ADDRESSES),
+    ("notify", "{ to = [] }", "notify.to: is empty", ADDRESSES),
+    (
+        "notify",
+        '{ to = ["ops@example.org", "a@b\\nBcc: c@d"] }',
+        f'notify.to.#2: "a@b\\nBcc: c@d" {NOT_AS_IT_MUST_BE}',
+        ADDRESSES,
+    ),
+    (
+        "notify",
+        '{ to = "ops@example.org", on = "succes" }',
+        f'notify.on: "succes" {NOT_AS_IT_MUST_BE}',
+        'write: on = "failure", "recovery" or "always", or a list of them',
     ),
     (
         "in_blackout",
@@ -366,6 +384,18 @@ def test_what_a_job_says_is_what_it_means() -> None:
     assert job.keep.rules() == {"daily": 7, "yearly": 2}
     assert job.limits == Limits(cpu=50, memory=2**31, io_weight=10, bandwidth=10 * 2**20)
     assert job.commands == Commands(before="dump")
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        ('{ to = "a@b.example" }', Notification(("a@b.example",), ("failure", "recovery"))),
+        ('{ to = ["a@b", "c@d", "a@b"], on = "always" }', Notification(("a@b", "c@d"), ("always",))),
+    ],
+)
+def test_who_is_told_and_when(written: str, meant: Notification) -> None:
+    assert job_from(notify=written).notify == meant
+    assert job_from().notify is None
 
 
 def test_jobs_come_in_the_order_of_reading() -> None:
