@@ -151,6 +151,11 @@ class Layout:
         return self.spool / "Messages"
 
     @property
+    def archive(self) -> Path:
+        """Where reports stay that somebody has taken, or that nobody is there to take: a directory for each day."""
+        return self.spool / "Archive"
+
+    @property
     def locks(self) -> Path:
         """One lock file for each job; never deleted while anything runs."""
         return self.run / "locks"

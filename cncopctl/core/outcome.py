@@ -11,6 +11,9 @@ from cncopctl.core.spans import show_span
 # sysexits.h: a temporary failure; the user is invited to try again.
 EX_TEMPFAIL = 75
 
+# RFC 8259, section 6: larger numbers are not the same to every reader.
+_MOST = 2**53 - 1
+
 
 class Outcome(StrEnum):
     """OK, ERROR and RE-RUN are what agents end with; a run can also have been SKIPPED or ABORTED."""
@@ -64,5 +67,10 @@ def retry_wait(interval: int, attempt: int, chance: float) -> float:
 
 
 def counts(result: Mapping[str, Any]) -> tuple[int, int]:
-    """Files and bytes that an agent's result tells, 0 where it tells none."""
-    return int(result.get("files") or 0), int(result.get("bytes") or 0)
+    """Files and bytes that an agent's result tells, 0 where it tells none, or nothing that can be counted."""
+    return count(result.get("files")) or 0, count(result.get("bytes")) or 0
+
+
+def count(value: object) -> int | None:
+    """The number of things that `value` is; None where it is none, or beyond what every reader of JSON takes."""
+    return value if type(value) is int and 0 <= value <= _MOST else None

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import codecs
 import re
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from cncopctl.core.outcome import count
 from cncopctl.core.run import Run
 
 VERSION = 1
@@ -25,6 +27,30 @@ _TEXT, _WARNINGS = 2000, 16_000
 def finished_report(run: Run) -> dict[str, Any]:
     """The job-finished report of a run that has ended."""
     return _report("JF", run) | {"run": _bounded(run.document())}
+
+
+def statistics_report(run: Run, result: Mapping[str, Any]) -> dict[str, Any]:
+    """The statistics report of a run that has ended: its numbers, for whoever adds them up.
+
+    Args:
+        run: the run.
+        result: what its agent left, {} where it left nothing.
+    """
+    ended = run.ended or run.started
+    statistics = {
+        "outcome": str(run.outcome),
+        "started": run.started.isoformat(),
+        "ended": ended.isoformat(),
+        # A clock that was set back meanwhile makes no run shorter than nothing.
+        "seconds": max(0.0, round((ended - run.started).total_seconds(), 3)),
+        "attempts": run.attempts,
+        "files": run.files,
+        "bytes": run.bytes,
+        "warnings": len(run.warnings),
+    }
+    told = {key: count(result.get(key)) for key in ("files_changed", "bytes_transferred")}
+    known = {key: value for key, value in told.items() if value is not None}
+    return _report("JS", run) | {"run": {"id": run.id, "job": run.job}, "statistics": statistics | known}
 
 
 def exception_report(run: Run, command: str, status: int, stderr: bytes) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from cncopctl.core.compiled import CompiledJob
 from cncopctl.core.layout import Layout
 from cncopctl.core.outcome import Outcome, ended_by_systemd
-from cncopctl.core.report import finished_report, report_name
+from cncopctl.core.report import finished_report, report_name, statistics_report
 from cncopctl.core.run import Run
 from cncopctl.dispatcher.this_run import run_id
 from cncopctl.edges.history import History
@@ -19,18 +19,50 @@ from cncopctl.edges.spool import spool_report
 
 
 def close(layout: Layout, job: CompiledJob) -> int:
-    """Write the run's report and its history, then remove what it left; repeating it changes nothing."""
+    """Write the run's history and its reports, then remove what it left; repeating it changes nothing.
+
+    How the run has ended is noted first, so that a close that is killed and repeated says the same again, under
+    the same names. What cannot be written keeps nothing else from being written, and the run open.
+    """
     files = RunFiles(layout.runs, run_id())
     run = _finished(files, job)
     if run is None:
         return 0
-    if run.outcome is not Outcome.SKIPPED:
-        name = report_name("JF", run.id, run.ended or run.started)
-        spool_report(layout.messages, name, finished_report(run))
-    History(layout.history).add(run)
-    files.remove()
+    run, problems = _noted(files, run)
+    for write in (_write_history, _write_reports):
+        try:
+            write(layout, run, files)
+        except OSError as error:
+            problems.append(f"{error.filename or layout.spool}: {error.strerror}")
+    if not problems:
+        files.remove()
     print(f"{job.id}: {run.outcome}: {run.phrase}", file=sys.stderr)
-    return 0
+    for problem in problems:
+        print(f"{job.id}: not closed: {problem}", file=sys.stderr)
+    return 1 if problems else 0
+
+
+def _noted(files: RunFiles, run: Run) -> tuple[Run, list[str]]:
+    """Note the end of `run`; where even that cannot be written, it probably is why the run has failed."""
+    try:
+        files.write_run(run.document(), durably=run.outcome is not Outcome.SKIPPED)
+    except OSError as error:
+        problem = f"{error.filename or 'the state'}: {error.strerror}"
+        failed = run.outcome is Outcome.ERROR
+        phrase = f"{run.phrase}; its state cannot be written: {problem}" if failed else run.phrase
+        return replace(run, phrase=phrase), [problem]
+    return run, []
+
+
+def _write_history(layout: Layout, run: Run, _files: RunFiles) -> None:
+    History(layout.history).add(run)
+
+
+def _write_reports(layout: Layout, run: Run, files: RunFiles) -> None:
+    if run.outcome is Outcome.SKIPPED:
+        return
+    for report in (statistics_report(run, files.read_result()), finished_report(run)):
+        spool_report(layout.messages, report_name(report["kind"], run.id, run.started), report)
 
 
 def _finished(files: RunFiles, job: CompiledJob) -> Run | None:

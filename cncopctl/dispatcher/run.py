@@ -102,7 +102,7 @@ def _attempt(layout: Layout, job: CompiledJob, run: Run, log: RunLog, lock: int)
         snapshot=_text(result, "snapshot"),
         files=number_of_files,
         bytes=size,
-        warnings=tuple(str(warning)[:1000] for warning in result.get("warnings") or ())[:100],
+        warnings=_warnings(result),
     )
 
 
@@ -124,6 +124,11 @@ class _Teller:
 def _text(result: dict[str, object], key: str) -> str:
     value = result.get(key)
     return value[:2000] if isinstance(value, str) else ""
+
+
+def _warnings(result: dict[str, object]) -> tuple[str, ...]:
+    warnings = result.get("warnings")
+    return tuple(str(warning)[:1000] for warning in warnings[:100]) if isinstance(warnings, list) else ()
 
 
 def _without_result(status: int) -> str:

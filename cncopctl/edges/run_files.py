@@ -19,10 +19,13 @@ class RunFiles:
         self._directory = runs / run_id
         self.result = self._directory / "result.json"
 
-    def write_run(self, document: dict[str, Any]) -> None:
-        """Note what is known of the run."""
+    def write_run(self, document: dict[str, Any], *, durably: bool = False) -> None:
+        """Note what is known of the run; `durably` so that a power cut does not undo it."""
         self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._replace("run.json", document)
+        if durably:
+            for path in (self._directory / "run.json", self._directory):
+                _sync(path)
 
     def write_progress(self, document: dict[str, Any]) -> None:
         """Note how far it has come."""
@@ -61,6 +64,14 @@ class RunFiles:
         except (OSError, ValueError, RecursionError):
             return {}
         return document if isinstance(document, dict) else {}
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def unclosed(runs: Path) -> dict[str, str]:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import tomli_w
+from report_schema import valid_report
 
 from .user_manager import UserManager
 
@@ -135,10 +136,18 @@ class Installation:
             rows = database.execute("SELECT document FROM run ORDER BY started, id").fetchall()
         return [json.loads(document) for (document,) in rows]
 
+    def all_reports(self, kind: str = "*") -> list[dict[str, Any]]:
+        """The reports of that kind that wait in the spool or were archived, oldest first; each is valid."""
+        spool = self.state / "spool"
+        paths = [*spool.glob(f"Messages/{kind}-*.json"), *spool.glob(f"Archive/*/{kind}-*.json")]
+        return [
+            valid_report(path.name, path.read_text()) for path in sorted(paths, key=lambda path: path.name)
+        ]
+
     def reports(self) -> list[dict[str, Any]]:
-        """The reports that wait in the spool."""
-        paths = sorted((self.state / "spool/Messages").glob("*.json"))
-        return [json.loads(path.read_text())["run"] for path in paths]
+        """The runs that job-finished reports tell about."""
+        self.all_reports()
+        return [report["run"] for report in self.all_reports("JF")]
 
 
 def _trace(path: Path) -> Trace:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from report_schema import check_schema, valid_report
 
 from cncopctl.core.outcome import Outcome
-from cncopctl.core.report import exception_report, finished_report
+from cncopctl.core.report import exception_report, finished_report, report_name, statistics_report
 from cncopctl.core.run import Run
 
 BEGUN = Run("0123456789abcdef" * 2, "web-01", "Web", datetime(2026, 3, 29, 1, 59, tzinfo=UTC))
@@ -52,11 +54,16 @@ HOSTILE = ["\x1b]0;owned\x07\x9b31m" * 2000, "\ud800\udfff\udc80" * 9000, "\0" *
 @pytest.mark.parametrize("text", HOSTILE)
 def test_no_text_makes_a_report_large_or_unreadable(text: str) -> None:
     run: Any = replace(ENDED, title=text, phrase=text, hint=text, log=text, warnings=(text,) * 1000)
-    for report in (finished_report(run), exception_report(run, text, 1, text.encode("utf-8", "replace"))):
-        data = json.dumps(report)
-        assert len(data) < 400_000
-        assert json.loads(data.encode()) == report
-        assert "\\ud800\\udfff" not in data.replace("\\\\", "")
+    stderr = text.encode("utf-8", "replace")
+    result = {"files_changed": text, "bytes_transferred": -1}
+    for report in (
+        finished_report(run),
+        exception_report(run, text, 1, stderr),
+        statistics_report(run, result),
+    ):
+        data = json.dumps(report, indent=1)
+        assert valid_report(report_name(report["kind"], run.id, run.started), data) == report
+        assert not re.search(r"(?<!\\)(\\\\)*\\u(0000|d800\\udfff)", data)
 
 
 def test_warnings_that_are_left_out_are_counted() -> None:
@@ -64,3 +71,57 @@ def test_warnings_that_are_left_out_are_counted() -> None:
     warnings = finished_report(run)["run"]["warnings"]
     assert warnings[:16] == ["w" * 999] * 16
     assert warnings[16:] == ["… and 84 more warnings"]
+
+
+def test_the_schema_is_one_and_takes_a_virus_alert() -> None:
+    check_schema()
+    virus = {
+        "found": "2026-03-29T06:00:00+00:00",
+        "job": "web-01",
+        "path": "/srv/a",
+        "signature": "Eicar-Test",
+    }
+    report = {"report": 1, "kind": "VIRUS", "id": f"VIRUS-{BEGUN.id}", "virus": virus}
+    assert valid_report(f"VIRUS-20260329T060000Z-{BEGUN.id}.json", json.dumps(report)) == report
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"kind": "JX"},
+        {"id": "JE-0123456789abcdef0123456789abcdef"},
+        {"id": "JF-x"},
+        {"report": 2},
+        {"more": 1},
+        {"run": BEGUN.document()},  # has not ended
+        {"run": ENDED.document() | {"outcome": "SKIPPED"}},
+        {"run": ENDED.document() | {"files": -1}},
+        {"run": ENDED.document() | {"started": "yesterday"}},
+        {"run": ENDED.document() | {"job": "../../etc"}},
+    ],
+)
+def test_what_is_no_report_is_refused(change: dict[str, Any]) -> None:
+    name = report_name("JF", ENDED.id, ENDED.started)
+    with pytest.raises(AssertionError):
+        valid_report(name, json.dumps(finished_report(ENDED) | change))
+
+
+def test_statistics_are_the_numbers_of_a_run() -> None:
+    run = replace(ENDED, attempts=3, files=10, bytes=2**40, warnings=("a", "b"))
+    told = statistics_report(run, {"files_changed": 4, "bytes_transferred": 2**70})["statistics"]
+    assert told == {
+        "outcome": "ERROR",
+        "started": "2026-03-29T01:59:00+00:00",
+        "ended": "2026-03-29T03:01:00+00:00",
+        "seconds": 3720.0,
+        "attempts": 3,
+        "files": 10,
+        "bytes": 2**40,
+        "files_changed": 4,
+        "warnings": 2,
+    }
+
+
+def test_a_run_during_which_the_clock_was_set_back_took_no_negative_time() -> None:
+    run = replace(ENDED, ended=datetime(2020, 1, 1, tzinfo=UTC))
+    assert statistics_report(run, {})["statistics"]["seconds"] == 0.0
