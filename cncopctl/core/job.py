@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from datetime import timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING
+
+from cncopctl.core.guard import Guard
 
 if TYPE_CHECKING:
     from cncopctl.core.calendars import Blackout
@@ -56,7 +58,7 @@ class Priority(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Retention:
-    """How many snapshots stay; all zero keeps everything."""
+    """How many snapshots stay; nothing given keeps everything."""
 
     last: int = 0
     hourly: int = 0
@@ -64,10 +66,29 @@ class Retention:
     weekly: int = 0
     monthly: int = 0
     yearly: int = 0
+    within: str = ""
 
-    def rules(self) -> dict[str, int]:
-        """The rules that keep anything, by name; empty where everything stays."""
-        return {rule.name: count for rule in fields(self) if (count := getattr(self, rule.name))}
+    def rules(self) -> dict[str, int | str]:
+        """The rules that keep anything, by name; empty where everything stays.
+
+        `within` is as restic has it (`1y6m14d12h`: there `m` is months).
+        """
+        return {rule.name: value for rule in fields(self) if (value := getattr(self, rule.name))}
+
+
+@dataclass(frozen=True, slots=True)
+class Drill:
+    """What a drill (the action verify) restores and asks for; None leaves that to the agent."""
+
+    sample: int | None = None
+    max_age: timedelta | None = None
+    min_files: int | None = None
+
+    def compiled(self) -> dict[str, int]:
+        """What is given, as the agent gets it; a span is seconds."""
+        age = int(self.max_age.total_seconds()) if self.max_age is not None else None
+        values = {"sample": self.sample, "max_age": age, "min_files": self.min_files}
+        return {key: value for key, value in values.items() if value is not None}
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +169,8 @@ class Job:
     priority: Priority
     file: str
     blackout: Blackout | None = None
+    guard: Guard = field(default_factory=Guard)
+    drill: Drill = field(default_factory=Drill)
     notify: Notification | None = None
 
     def is_local_source(self) -> bool:
@@ -180,8 +203,9 @@ class Job:
             "run_before": self.commands.before,
             "run_after_success": self.commands.after_success,
             "run_after_failure": self.commands.after_failure,
+            "guard": self.guard.document() if self.guard != Guard() else None,
         }
-        return values | {key: value for key, value in optional.items() if value}
+        return values | {key: value for key, value in optional.items() if value} | self.drill.compiled()
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,10 +15,12 @@ from typing import TYPE_CHECKING, Any
 
 from cncopctl.core.configuration import Configuration
 from cncopctl.core.faults import Fault, ProfileError, shown
+from cncopctl.core.guard import Guard
 from cncopctl.core.host import Host
 from cncopctl.core.job import (
     Commands,
     Direction,
+    Drill,
     Job,
     JobType,
     Limits,
@@ -30,7 +32,7 @@ from cncopctl.core.job import (
     TranslatedSchedule,
 )
 from cncopctl.core.schedule import ScheduleError, Seed, parse, translate
-from cncopctl.core.spans import parse_size, parse_span
+from cncopctl.core.spans import parse_size, parse_span, restic_span
 from cncopctl.core.unit_text import refusal
 
 if TYPE_CHECKING:
@@ -168,7 +170,7 @@ def _text_faults(table: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
 
 
 def _span_faults(table: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
-    for key in ("timeout", "retry_interval", "random_delay"):
+    for key in ("timeout", "retry_interval", "random_delay", "max_age"):
         text = table.get(key, "1s")
         span = _span(text)
         if span > _LONGEST_SPAN:
@@ -326,12 +328,23 @@ def _job(
             table.get("run_after_success", ""),
             table.get("run_after_failure", ""),
         ),
-        keep=Retention(**table.get("keep", reading.settings.repository.keep)),
+        keep=_retention(table.get("keep", reading.settings.repository.keep)),
         limits=_limits(table.get("limits", {})),
         priority=Priority(table.get("priority", "low")),
         file=file,
         notify=_notification(table.get("notify")),
+        guard=Guard.from_written(table.get("guard", {})),
+        drill=_drill(table),
     )
+
+
+def _retention(table: Mapping[str, Any]) -> Retention:
+    return Retention(**{**table, "within": restic_span(table.get("within", ""))})
+
+
+def _drill(table: Mapping[str, Any]) -> Drill:
+    age = parse_span(table["max_age"]) if "max_age" in table else None
+    return Drill(table.get("sample"), age, table.get("min_files"))
 
 
 def _notification(table: Mapping[str, Any] | None) -> Notification | None:

@@ -7,6 +7,7 @@ from datetime import timedelta
 
 _SECONDS = {"s": 1, "": 1, "m": 60, "min": 60, "h": 3600, "d": 86400, "w": 604800}
 _BYTES = {"": 1, "K": 1024, "M": 1024**2, "G": 1024**3, "T": 1024**4}
+_LONG_PART = re.compile(r"(\d+)(y|mon|w|d|h)")
 _SPAN_PART = re.compile(r"(\d+)(min|[smhdw]?)")
 
 
@@ -17,6 +18,17 @@ def parse_span(text: str) -> timedelta:
         OverflowError: it is longer than Python can say (2.7 million years).
     """
     return timedelta(seconds=sum(int(n) * _SECONDS[unit] for n, unit in _SPAN_PART.findall(text)))
+
+
+def restic_span(text: str) -> str:
+    """A span that the profile's schema accepts for `keep.within`, as restic writes it: `1y6m14d12h`.
+
+    There `m` is months and weeks are unknown (restic-forget(1), --keep-within).
+    """
+    counts = dict.fromkeys("ymdh", 0)
+    for number, unit in _LONG_PART.findall(text):
+        counts["d" if unit == "w" else unit[0]] += int(number) * (7 if unit == "w" else 1)
+    return "".join(f"{count}{unit}" for unit, count in counts.items() if count)
 
 
 def parse_size(text: str) -> int:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from cncopctl.core.guard import Guard, Then
 from cncopctl.core.job import Commands, Direction, JobType, Limits, Notification, Priority, Retention, Role
 from cncopctl.edges.profile_files import ProfileFile, find_profile_files, parse_profile_file
 
@@ -469,3 +470,36 @@ def test_a_file_in_place_of_the_directory_is_a_fault(tmp_path: Path) -> None:
 def test_a_file_of_fifty_megabytes_is_not_parsed(tmp_path: Path) -> None:
     (tmp_path / "profile.toml").write_bytes(b"#" * 50_000_000)
     assert found(tmp_path) == [("profile.toml", "is larger than 16 MiB")]
+
+
+def test_a_job_says_how_its_snapshots_stay_are_guarded_and_are_drilled() -> None:
+    job = job_from(
+        keep='{ last = 3, within = "1y 6mon 2w 3d 12h" }',
+        guard='{ then = "error", shrink = 20 }',
+        sample="5",
+        max_age='"2d"',
+        min_files="10",
+    )
+    assert job.keep.rules() == {"last": 3, "within": "1y6m17d12h"}
+    assert job.guard == Guard(Then.ERROR, shrink=20)
+    told = job.compiled()
+    expected = {"sample": 5, "max_age": 172800, "min_files": 10, "guard": job.guard.document()}
+    assert {key: told[key] for key in expected} == expected
+    assert job_from(guard='"off"').guard == Guard(Then.OFF, Then.OFF)
+    assert not {"guard", "sample", "max_age", "min_files"} & job_from().compiled().keys()
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "said"),
+    [
+        ("keep", '{ within = "30m" }', 'keep.within: "30m" is not written as it must be'),
+        ("guard", '"loud"', 'guard: "loud" '),
+        ("guard", "{ shrink = 100 }", "guard.shrink: 100 is more than 99"),
+        ("guard", "3", "guard: 3 is not text in quotes or a table"),
+        ("max_age", '"2 years"', 'max_age: "2 years" is not'),
+    ],
+)
+def test_unfit_values_of_retention_guard_and_drill_are_faults(key: str, value: str, said: str) -> None:
+    (fault,) = faults_of({"profile.toml": job_toml(**{key: value})})
+    assert said in str(fault)
+    assert fault.remedy
