@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -41,6 +40,8 @@ class ProfileError(CncopError):
 
 def nearest(word: str, known: Iterable[str]) -> str:
     """The known word that `word` was probably meant to be, or "" where none is near."""
+    import difflib  # the dispatcher, which starts often, has nothing to guess
+
     candidates = list(known)
     folded = {candidate.casefold(): candidate for candidate in candidates}
     begun = [name for name in folded if len(word) > 1 and name.startswith(word.casefold())]

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-import sys
 from dataclasses import replace
 from datetime import UTC, datetime
 
 from cncopctl.core.compiled import CompiledJob
 from cncopctl.core.layout import Layout
+from cncopctl.core.log_line import Level
 from cncopctl.core.outcome import Outcome, ended_by_systemd
 from cncopctl.core.report import finished_report, report_name, statistics_report
 from cncopctl.core.run import Run
@@ -16,6 +16,7 @@ from cncopctl.dispatcher.this_run import run_id
 from cncopctl.edges.history import History
 from cncopctl.edges.run_files import RunFiles
 from cncopctl.edges.spool import spool_report
+from cncopctl.verbs.run_output import RunOutput, tell_end
 
 
 def close(layout: Layout, job: CompiledJob) -> int:
@@ -36,9 +37,10 @@ def close(layout: Layout, job: CompiledJob) -> int:
             problems.append(f"{error.filename or layout.spool}: {error.strerror}")
     if not problems:
         files.remove()
-    print(f"{job.id}: {run.outcome}: {run.phrase}", file=sys.stderr)
-    for problem in problems:
-        print(f"{job.id}: not closed: {problem}", file=sys.stderr)
+    with RunOutput.resume(run.log, job.id, run.id) as output:
+        for problem in problems:
+            output.say(f"not closed: {problem}", Level.ERROR)
+        tell_end(output, run)
     return 1 if problems else 0
 
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from cncopctl.core.compiled import CompiledJob
 from cncopctl.core.layout import Layout
+from cncopctl.core.log_line import AGENT, Level, begin_text
 from cncopctl.core.outcome import Outcome, counts, retry_wait
 from cncopctl.core.run import Progress, Run
 from cncopctl.dispatcher.gate import skip
@@ -18,8 +19,8 @@ from cncopctl.dispatcher.this_run import run_id
 from cncopctl.edges.lock import JobLock
 from cncopctl.edges.notify import notify_status
 from cncopctl.edges.run_files import RunFiles
-from cncopctl.edges.run_log import RunLog
 from cncopctl.verbs.agent_process import AgentProcess, Stopped
+from cncopctl.verbs.run_output import RunOutput
 
 _EVERY = 0.5
 
@@ -32,12 +33,9 @@ def run(layout: Layout, job: CompiledJob) -> int:
         if not lock.take(run_id(), now):
             skip(layout, job, f"another run of this job is under way: {lock.holder()}", now)
             return 0
-        log = RunLog(layout.logs, now)
-        begun = Run(id=run_id(), job=job.id, title=job.title, started=now, log=str(log.path))
-        try:
-            ended = _attempts(layout, job, begun, log, lock.descriptor)
-        finally:
-            log.close()
+        with RunOutput.begin(layout.logs, job.id, run_id(), now) as output:
+            begun = Run(id=run_id(), job=job.id, title=job.title, started=now, log=output.path)
+            ended = _attempts(layout, job, begun, output, lock.descriptor)
         return 0 if ended.outcome is Outcome.OK else 1
 
 
@@ -46,24 +44,24 @@ def _stop(_signal: int, _frame: object) -> None:
     raise Stopped
 
 
-def _attempts(layout: Layout, job: CompiledJob, begun: Run, log: RunLog, lock: int) -> Run:
+def _attempts(layout: Layout, job: CompiledJob, begun: Run, output: RunOutput, lock: int) -> Run:
     files = RunFiles(layout.runs, begun.id)
     run = begun
-    log.line(f"run {run.id} of {job.id} ({job.title}) begins")
+    output.say(begin_text(run.id, job.id, job.title))
     try:
         for attempt in range(1, job.max_retries + 2):
             run = replace(run, attempts=attempt)
             files.write_run(run.document())
-            run = _attempt(layout, job, run, log, lock)
+            run = _attempt(layout, job, run, output, lock)
             if run.outcome is not Outcome.RERUN or attempt > job.max_retries:
                 break
-            _wait(job, run, log)
+            _wait(job, run, output)
     except Stopped:
         run = replace(run, outcome=Outcome.ABORTED, phrase="was stopped before it was done", hint="")
     except OSError as error:
         run = replace(run, outcome=Outcome.ERROR, phrase=f"{error.filename or job.agent}: {error.strerror}")
-    run = replace(run, ended=datetime.now(UTC), warnings=(*_blackout(job, begun.started), *run.warnings))
-    log.line(f"{run.outcome}: {run.phrase}")
+    warnings = (*_blackout(job, begun.started), *([output.fault] if output.fault else []), *run.warnings)
+    run = replace(run, ended=datetime.now(UTC), warnings=warnings)
     notify_status(f"{run.outcome}: {run.phrase}")
     files.write_run(run.document())
     return run
@@ -77,7 +75,7 @@ def _blackout(job: CompiledJob, started: datetime) -> list[str]:
     return [f"began {inside}"] if inside else []
 
 
-def _attempt(layout: Layout, job: CompiledJob, run: Run, log: RunLog, lock: int) -> Run:
+def _attempt(layout: Layout, job: CompiledJob, run: Run, output: RunOutput, lock: int) -> Run:
     files = RunFiles(layout.runs, run.id)
     files.forget_result()
     request = {
@@ -90,7 +88,7 @@ def _attempt(layout: Layout, job: CompiledJob, run: Run, log: RunLog, lock: int)
         "job": job.agent_values(),
     }
     agent = AgentProcess(Path(job.agent), request, files.result, keep_open=(lock,))
-    status = agent.wait(log.write, _Teller(files))
+    status = agent.wait(output.voice(AGENT), _Teller(files))
     outcome = Outcome.of_agent(status)
     result = files.read_result()
     number_of_files, size = counts(result)
@@ -137,11 +135,11 @@ def _without_result(status: int) -> str:
     return f"the agent ended with status {status} and left no result: its log has more"
 
 
-def _wait(job: CompiledJob, run: Run, log: RunLog) -> None:
+def _wait(job: CompiledJob, run: Run, output: RunOutput) -> None:
     import random  # few runs need it
 
     seconds = retry_wait(job.retry_interval, run.attempts, random.random())  # noqa: S311 - no secret
     text = f"{run.phrase}; retry {run.attempts} of {job.max_retries} in {seconds:.0f} s"
-    log.line(f"RE-RUN: {text}")
+    output.say(f"RE-RUN: {text}", Level.WARN)
     notify_status(f"RE-RUN: {text}")
     time.sleep(seconds)

@@ -1,44 +1,135 @@
-"""The log of a run: CA-YY-MM-DD_HHMM[-NNN].log, in local time, one file for each run."""
+"""Logs of runs: CA-YY-MM-DD_HHMM[-NNN].log, in local time, one file for each run."""
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import os
-import sys
-from datetime import datetime
+import re
+from collections.abc import Container, Iterable
+from datetime import date, datetime, timedelta
 from pathlib import Path
-from typing import BinaryIO
+from typing import Self
+
+_PREFIX, _SUFFIX = "CA-", ".log"
+_MODE = 0o640
+_NAME = re.compile(r"CA-\d\d-\d\d-\d\d_\d{4}(-\d{3})?\.log")
 
 
 class RunLog:
-    """A log file that nobody else writes; the same lines go to stderr, and so to the journal."""
+    """A log that is open for writing at its end; as long as it is, it counts as in use, by a shared flock(2).
 
-    def __init__(self, directory: Path, now: datetime) -> None:
-        self.path, self._file = _create(directory, now.astimezone())
+    The steps of a run are processes of their own: the first creates the log, later ones reopen it.
+    """
 
-    def line(self, text: str) -> None:
-        """Write one line of our own, with the time of day."""
-        self.write(f"{datetime.now().astimezone():%H:%M:%S} {text}\n".encode("utf-8", "backslashreplace"))
+    def __init__(self, path: Path, descriptor: int) -> None:
+        self.path = path
+        self._descriptor = descriptor
+        fcntl.flock(descriptor, fcntl.LOCK_SH)
 
-    def write(self, data: bytes) -> None:
-        """Write bytes as an agent or a command printed them."""
-        self._file.write(data)
-        self._file.flush()
-        sys.stderr.buffer.write(data)
-        sys.stderr.buffer.flush()
+    @classmethod
+    def create(cls, directory: Path, now: datetime) -> Self:
+        """A new log, whose name nobody else has: O_EXCL, since runs may begin in the same minute.
+
+        Raises:
+            OSError: it cannot be made.
+        """
+        stem = f"{_PREFIX}{now.astimezone():%y-%m-%d_%H%M}"
+        for number in range(1000):
+            path = directory / (f"{stem}-{number:03}{_SUFFIX}" if number else f"{stem}{_SUFFIX}")
+            with contextlib.suppress(FileExistsError):
+                return cls(path, os.open(path, _FLAGS | os.O_CREAT | os.O_EXCL, _MODE))
+        raise FileExistsError(None, "all thousand names of this minute are taken", f"{directory}/{stem}.log")
+
+    @classmethod
+    def reopen(cls, path: Path) -> Self:
+        """The log of a run that has begun.
+
+        Raises:
+            OSError: it cannot be written.
+        """
+        return cls(path, os.open(path, _FLAGS))
+
+    def write(self, lines: Iterable[object]) -> None:
+        """Write lines, to which their ends are added.
+
+        Raises:
+            OSError: they were not written, or in part.
+        """
+        data = "".join(f"{line}\n" for line in lines).encode("utf-8", "backslashreplace")
+        while data:
+            data = data[os.write(self._descriptor, data) :]
 
     def close(self) -> None:
-        """Close the file."""
-        self._file.close()
+        """Close the file; from now on nobody uses it here."""
+        os.close(self._descriptor)
 
 
-def _create(directory: Path, local: datetime) -> tuple[Path, BinaryIO]:
-    """Make the first free name ours: O_EXCL, since runs may begin in the same minute."""
-    stem = f"CA-{local:%y-%m-%d_%H%M}"
-    for number in range(1000):
-        path = directory / (f"{stem}-{number:03}.log" if number else f"{stem}.log")
-        try:
-            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o640)
-        except FileExistsError:
-            continue
-        return path, os.fdopen(descriptor, "wb")
-    raise FileExistsError(f"{directory}/{stem}-*.log: all thousand names of this minute are taken")
+_FLAGS = os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
+
+
+def logs_by_day(directory: Path) -> dict[date, list[str]]:
+    """Names of the logs in `directory`, by day, the last day first; those of a day in the order of their making.
+
+    A day is the local one on which a log was begun. Files that are no logs of runs are left out.
+
+    Raises:
+        OSError: it cannot be listed.
+    """
+    found: dict[str, list[str]] = {}
+    with contextlib.suppress(FileNotFoundError):
+        for name in filter(_NAME.fullmatch, os.listdir(directory)):
+            found.setdefault(name[3:11], []).append(name)
+    days = {day: sorted(names, key=_order) for text, names in found.items() if (day := _day(text))}
+    return dict(sorted(days.items(), reverse=True))
+
+
+def _day(text: str) -> date | None:
+    try:
+        return datetime.strptime(text, "%y-%m-%d").date()  # noqa: DTZ007 - a day, no instant
+    except ValueError:
+        return None
+
+
+def _order(name: str) -> str:
+    """The first log of a minute has no number: by name alone it would come after those that have one."""
+    return name.removesuffix(_SUFFIX)
+
+
+def prune_logs(directory: Path, days: int, keep: Container[str] = ()) -> list[str]:
+    """Remove the logs of runs that are older than `days`, and tell their names.
+
+    Counted is back from the last day before the newest one that has logs: a clock that is wrong for a day does
+    not cost every log. What was written to since is not old, nor is what somebody has in use, nor what `keep`
+    names (by file name).
+
+    Raises:
+        OSError: they cannot be listed or removed.
+    """
+    by_day = logs_by_day(directory)
+    if len(by_day) < 3:
+        return []
+    before = list(by_day)[1]
+    try:
+        oldest = before - timedelta(days=days)
+    except OverflowError:
+        return []
+    old = (name for day, names in by_day.items() if day < oldest for name in names if name not in keep)
+    return [name for name in old if _remove_unused(directory / name, oldest)]
+
+
+def _remove_unused(path: Path, oldest: date) -> bool:
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except FileNotFoundError:
+        return False
+    try:
+        if datetime.fromtimestamp(os.fstat(descriptor).st_mtime).astimezone().date() >= oldest:
+            return False
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        path.unlink(missing_ok=True)
+    except BlockingIOError:
+        return False
+    finally:
+        os.close(descriptor)
+    return True

@@ -20,6 +20,8 @@ from cncopctl.core.outcome import Outcome
 from cncopctl.edges.run_files import RunFiles
 from cncopctl.verbs.agent_process import AgentProcess, Stopped
 
+_TAIL = 64 * 1024
+
 OnProgress = Callable[[dict[str, Any]], None]
 
 
@@ -59,16 +61,27 @@ def call_agent(
     with tempfile.TemporaryDirectory(prefix="cncop-call-") as private:
         files = RunFiles(Path(private), "call")
         files.write_run({})
-        prose: list[bytes] = []
+        prose = _Tail()
         signal.signal(signal.SIGTERM, _stop)
         try:
             agent = AgentProcess(Path(job.agent), request, files.result, credentials=layout.credentials)
-            status = agent.wait(prose.append, on_progress)
+            status = agent.wait(prose.hear, on_progress)
         except Stopped:
             raise AgentFailedError(f"{job.id}: stopped before it was done") from None
         except OSError as error:
             raise InstallError(f"{error.filename}: {error.strerror}", "run: cncopctl sync-profile") from error
-        return _verdict(job, status, files.read_result(), b"".join(prose))
+        return _verdict(job, status, files.read_result(), prose.last)
+
+
+class _Tail:
+    """The last of what an agent says: however much it is, that is where it tells why it failed."""
+
+    def __init__(self) -> None:
+        self.last = b""
+
+    def hear(self, data: bytes) -> None:
+        """Keep the end of what has come."""
+        self.last = (self.last + data)[-_TAIL:]
 
 
 def _stop(_signal: int, _frame: object) -> None:
