@@ -35,13 +35,14 @@ def close(layout: Layout, job: CompiledJob) -> int:
             write(layout, run, files)
         except OSError as error:
             problems.append(f"{error.filename or layout.spool}: {error.strerror}")
-    if not problems:
-        files.remove()
     with RunOutput.resume(run.log, job.id, run.id) as output:
         for problem in problems:
             output.say(f"not closed: {problem}", Level.ERROR)
         tell_end(output, run)
-    return 1 if problems else 0
+    if problems:
+        return 1
+    files.remove()
+    return 0
 
 
 def _noted(files: RunFiles, run: Run) -> tuple[Run, list[str]]:
