@@ -204,7 +204,7 @@ def test_settings_take_effect_with_the_next_sync(tmp_path: Path) -> None:
     settings.write_text(
         f"[defaults]\nmax_parallel_jobs = 7\n[repository]\nkeep_daily = 3\ndirectory = {tmp_path}/b\n"
     )
-    assert "b.toml" in sync(tmp_path).stdout
+    assert "changed  a" in sync(tmp_path).stdout
     first, second = (tomllib.loads((tmp_path / f"State/jobs/{name}.toml").read_text()) for name in "ab")
     assert first["max_parallel_jobs"] == 7
     assert (first["job"]["keep"], second["job"]["keep"]) == ({"daily": 3}, {"last": 1})
