@@ -71,6 +71,7 @@ def _document(state: JobState) -> dict[str, Any]:
         "direction": state.job.values["direction"],
         "next_run": state.next_run.isoformat() if state.next_run else None,
         "running": state.progress is not None,
+        "now": state.progress.sentence() if state.progress else None,
         "pause": state.pause.document() if state.pause else None,
         "last_run": state.last_run.document() if state.last_run else None,
     }

@@ -160,6 +160,11 @@ class Layout:
         """One lock file for each job; never deleted while anything runs."""
         return self.run / "locks"
 
+    @property
+    def slots(self) -> Path:
+        """One lock file for each job that may run at once."""
+        return self.locks / "slots"
+
     def refusal(self) -> str:
         """Why units cannot name one of the directories; "" where they can name them all."""
         paths = [str(getattr(self, field.name)) for field in fields(self)]

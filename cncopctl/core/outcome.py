@@ -50,6 +50,8 @@ def ended_by_systemd(service: Mapping[str, str], timeout: int) -> tuple[Outcome,
             return Outcome.ERROR, "ran out of memory and was killed by the kernel"
         case "exec-condition":
             return Outcome.SKIPPED, "its condition did not hold"
+        case "signal" | "core-dump" if not service.get("EXIT_STATUS"):
+            return Outcome.ABORTED, "was stopped before it began"  # the main process never was
         case "signal" | "core-dump":
             return Outcome.ABORTED, f"was killed by signal {service.get('EXIT_STATUS', '?')}"
         case "success":

@@ -13,6 +13,7 @@ from cncopctl.core.naming import service_name, timer_name
 from cncopctl.core.outcome import Outcome
 from cncopctl.core.run import Run
 from cncopctl.dispatcher.hindrance import Hindrance, hindrance, may_be_hindered
+from cncopctl.dispatcher.slot import wait_for_slot
 from cncopctl.dispatcher.this_run import run_id
 from cncopctl.edges.lock import JobLock
 from cncopctl.edges.notify import notify_status
@@ -28,16 +29,25 @@ def gate(layout: Layout, job: CompiledJob) -> int:
     if timer and not _is_due(job, now):
         print(f"{job.id}: not due: its schedule was changed, and has had no time since", file=sys.stderr)
         return REFUSED
+    if not _may_pass(layout, job, timer, now):
+        return REFUSED
+    # What was so when the job queued up need not be so when its turn has come.
+    if wait_for_slot(layout, job, now) and not _may_pass(layout, job, timer, datetime.now(UTC)):
+        return REFUSED
+    return PASSED
+
+
+def _may_pass(layout: Layout, job: CompiledJob, timer: str, now: datetime) -> bool:
     if found := hindrance(layout, job, timer, now):
         if timer:
             _refuse(layout, job, found, now)
-            return REFUSED
+            return False
         print(f"{job.id}: {found.reason}; runs all the same, as somebody has started it", file=sys.stderr)
     with JobLock(layout.locks, job.id) as lock:
         if lock.take():
-            return PASSED
+            return True
         skip(layout, job, f"another run of this job is under way: {lock.holder()}", now)
-        return REFUSED
+        return False
 
 
 def _timer(layout: Layout, job: CompiledJob, now: datetime) -> str:

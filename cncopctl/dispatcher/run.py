@@ -15,6 +15,7 @@ from cncopctl.core.log_line import AGENT, Level, begin_text
 from cncopctl.core.outcome import Outcome, counts, retry_wait
 from cncopctl.core.run import Progress, Run
 from cncopctl.dispatcher.gate import skip
+from cncopctl.dispatcher.slot import hold_slot
 from cncopctl.dispatcher.this_run import run_id
 from cncopctl.edges.lock import JobLock
 from cncopctl.edges.notify import notify_status
@@ -33,6 +34,7 @@ def run(layout: Layout, job: CompiledJob) -> int:
         if not lock.take(run_id(), now):
             skip(layout, job, f"another run of this job is under way: {lock.holder()}", now)
             return 0
+        hold_slot(layout, job, now)
         with RunOutput.begin(layout.logs, job.id, run_id(), now) as output:
             begun = Run(id=run_id(), job=job.id, title=job.title, started=now, log=output.path)
             ended = _attempts(layout, job, begun, output, lock.descriptor)

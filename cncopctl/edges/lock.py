@@ -15,13 +15,13 @@ class JobLock:
 
     Its descriptor is handed on to the agent and everything that it starts, so that the lock is held as long
     as anything of the run lives. The file is never removed: whoever had it open would hold a lock that
-    nobody else sees.
+    nobody else sees. Strangers cannot open it, since whoever can might hold it, and keep the job from running.
     """
 
     def __init__(self, directory: Path, job_id: str) -> None:
-        directory.mkdir(mode=0o755, parents=True, exist_ok=True)
+        directory.mkdir(mode=0o750, parents=True, exist_ok=True)
         self._path = directory / f"{job_id}.lock"
-        self.descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        self.descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
 
     def __enter__(self) -> Self:
         return self
