@@ -30,12 +30,15 @@ def close(layout: Layout, job: CompiledJob) -> int:
     if run is None:
         return 0
     run, problems = _noted(files, run)
+    told = ""
     for write in (_write_history, _write_reports):
         try:
-            write(layout, run, files)
+            told += write(layout, run, files)
         except OSError as error:
             problems.append(f"{error.filename or layout.spool}: {error.strerror}")
     with RunOutput.resume(run.log, job.id, run.id) as output:
+        if told:
+            output.say(told, Level.ERROR)
         for problem in problems:
             output.say(f"not closed: {problem}", Level.ERROR)
         tell_end(output, run)
@@ -57,15 +60,16 @@ def _noted(files: RunFiles, run: Run) -> tuple[Run, list[str]]:
     return run, []
 
 
-def _write_history(layout: Layout, run: Run, _files: RunFiles) -> None:
-    History(layout.history).add(run)
+def _write_history(layout: Layout, run: Run, _files: RunFiles) -> str:
+    return History(layout.history).add(run)
 
 
-def _write_reports(layout: Layout, run: Run, files: RunFiles) -> None:
+def _write_reports(layout: Layout, run: Run, files: RunFiles) -> str:
     if run.outcome is Outcome.SKIPPED:
-        return
+        return ""
     for report in (statistics_report(run, files.read_result()), finished_report(run)):
         spool_report(layout.messages, report_name(report["kind"], run.id, run.started), report)
+    return ""
 
 
 def _finished(files: RunFiles, job: CompiledJob) -> Run | None:

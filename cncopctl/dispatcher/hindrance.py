@@ -101,7 +101,10 @@ def _is_owed(layout: Layout, job: CompiledJob, now: datetime) -> bool:
     last = max((instant for instant in instants if instant), default=None)
     if last is None or _blackout(job).around(now):
         return False
-    return not History(layout.history).has_run_since(job.id, last)
+    try:
+        return not History(layout.history).has_run_since(job.id, last)
+    except InstallError:
+        return True  # the close tells what is wrong with the history; one run too many is better than none
 
 
 def _schedule(job: CompiledJob, number: int) -> Schedule:
