@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -16,6 +17,7 @@ from cncopctl.dispatcher.this_run import run_id
 from cncopctl.edges.history import History
 from cncopctl.edges.run_files import RunFiles
 from cncopctl.edges.spool import spool_report
+from cncopctl.verbs.prune_logs import prune
 from cncopctl.verbs.run_output import RunOutput, tell_end
 
 
@@ -42,10 +44,11 @@ def close(layout: Layout, job: CompiledJob) -> int:
         for problem in problems:
             output.say(f"not closed: {problem}", Level.ERROR)
         tell_end(output, run)
-    if problems:
-        return 1
-    files.remove()
-    return 0
+    if not problems:
+        files.remove()
+    if run.log and (done := prune(layout)):
+        print(f"{job.id}: {done}", file=sys.stderr)
+    return 1 if problems else 0
 
 
 def _noted(files: RunFiles, run: Run) -> tuple[Run, list[str]]:

@@ -6,7 +6,7 @@ import contextlib
 import fcntl
 import os
 import re
-from collections.abc import Container, Iterable
+from collections.abc import Callable, Container, Iterable
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Self
@@ -96,12 +96,12 @@ def _order(name: str) -> str:
     return name.removesuffix(_SUFFIX)
 
 
-def prune_logs(directory: Path, days: int, keep: Container[str] = ()) -> list[str]:
+def prune_logs(directory: Path, days: int, keep: Callable[[], Container[str]]) -> list[str]:
     """Remove the logs of runs that are older than `days`, and tell their names.
 
     Counted is back from the last day before the newest one that has logs: a clock that is wrong for a day does
-    not cost every log. What was written to since is not old, nor is what somebody has in use, nor what `keep`
-    names (by file name).
+    not cost every log. What was written to since is not old, nor is what somebody has in use. `keep` gives the
+    file names of those that stay; it is asked only if there are old ones.
 
     Raises:
         OSError: they cannot be listed or removed.
@@ -114,8 +114,9 @@ def prune_logs(directory: Path, days: int, keep: Container[str] = ()) -> list[st
         oldest = before - timedelta(days=days)
     except OverflowError:
         return []
-    old = (name for day, names in by_day.items() if day < oldest for name in names if name not in keep)
-    return [name for name in old if _remove_unused(directory / name, oldest)]
+    old = [name for day, names in by_day.items() if day < oldest for name in names]
+    kept = keep() if old else ()
+    return [name for name in old if name not in kept and _remove_unused(directory / name, oldest)]
 
 
 def _remove_unused(path: Path, oldest: date) -> bool:

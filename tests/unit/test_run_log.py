@@ -9,7 +9,12 @@ from pathlib import Path
 
 import pytest
 
+from cncopctl.core.layout import Layout
+from cncopctl.core.outcome import Outcome
+from cncopctl.core.run import Run
+from cncopctl.edges.history import History
 from cncopctl.edges.run_log import RunLog, logs_by_day, prune_logs
+from cncopctl.verbs.prune_logs import prune
 from cncopctl.verbs.run_output import RunOutput
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
@@ -78,10 +83,10 @@ def test_what_is_older_than_the_days_that_are_kept_goes(tmp_path: Path) -> None:
     for day in days:
         aged(tmp_path, day)
     foreign = aged(tmp_path, days[-1], "notes.log")
-    removed = prune_logs(tmp_path, 90)
+    removed = prune_logs(tmp_path, 90, frozenset)
     assert sorted(removed) == sorted(f"CA-{day:%y-%m-%d}_0230.log" for day in days[92:])
     assert foreign.exists()
-    assert prune_logs(tmp_path, 90) == []
+    assert prune_logs(tmp_path, 90, frozenset) == []
 
 
 def test_a_log_in_use_stays_however_old_it_is(tmp_path: Path) -> None:
@@ -89,9 +94,9 @@ def test_a_log_in_use_stays_however_old_it_is(tmp_path: Path) -> None:
     aged(tmp_path, date(2026, 11, 20))
     used = aged(tmp_path, date(2026, 1, 1))
     log = RunLog.reopen(used)
-    assert prune_logs(tmp_path, 90) == []
+    assert prune_logs(tmp_path, 90, frozenset) == []
     log.close()
-    assert prune_logs(tmp_path, 90) == [used.name]
+    assert prune_logs(tmp_path, 90, frozenset) == [used.name]
 
 
 def test_a_log_that_was_written_to_since_stays(tmp_path: Path) -> None:
@@ -99,13 +104,13 @@ def test_a_log_that_was_written_to_since_stays(tmp_path: Path) -> None:
     aged(tmp_path, date(2026, 11, 20))
     long_run = aged(tmp_path, date(2026, 1, 1))
     os.utime(long_run, (NOW.timestamp(), NOW.timestamp()))
-    assert prune_logs(tmp_path, 90) == []
+    assert prune_logs(tmp_path, 90, frozenset) == []
 
 
 def test_what_is_to_be_kept_is_kept(tmp_path: Path) -> None:
     for day in (date(2026, 11, 21), date(2026, 11, 20), date(2026, 1, 1), date(2026, 1, 2)):
         aged(tmp_path, day)
-    assert prune_logs(tmp_path, 90, {"CA-26-01-01_0230.log"}) == ["CA-26-01-02_0230.log"]
+    assert prune_logs(tmp_path, 90, lambda: {"CA-26-01-01_0230.log"}) == ["CA-26-01-02_0230.log"]
 
 
 def test_a_clock_that_is_wrong_for_a_day_costs_no_log(tmp_path: Path) -> None:
@@ -113,14 +118,14 @@ def test_a_clock_that_is_wrong_for_a_day_costs_no_log(tmp_path: Path) -> None:
         aged(tmp_path, date(2026, 11, 21) - timedelta(days=number))
     aged(tmp_path, date(2036, 1, 1))
     aged(tmp_path, date(2036, 1, 1), "CA-36-01-01_0600.log")
-    assert prune_logs(tmp_path, 90) == []
+    assert prune_logs(tmp_path, 90, frozenset) == []
 
 
 @pytest.mark.parametrize("days", [10**7, 10**12])
 def test_for_ever_is_long(tmp_path: Path, days: int) -> None:
     for number in range(3):
         aged(tmp_path, date(2026, 11, 21) - timedelta(days=number))
-    assert prune_logs(tmp_path, days) == []
+    assert prune_logs(tmp_path, days, frozenset) == []
 
 
 def test_a_log_that_cannot_be_made_keeps_nothing_from_being_said(
@@ -141,3 +146,27 @@ def test_a_full_disk_is_told_and_the_rest_is_still_said(capfd: pytest.CaptureFix
         hear(b"two\nwithout end")
         assert output.fault == "the log cannot be written: /dev/full: No space left on device"
     assert capfd.readouterr().err.splitlines() == [output.fault, "one", "two", "without end"]
+
+
+def test_days_are_those_of_the_settings_and_a_last_failure_stays(tmp_path: Path) -> None:
+    layout = Layout.directory(tmp_path)
+    for directory in (layout.logs, layout.compiled_jobs, layout.configuration):
+        directory.mkdir(parents=True)
+    for number in range(12):
+        aged(layout.logs, date(2026, 11, 21) - timedelta(days=number))
+    for name, outcome, day in (("a", Outcome.ERROR, 11), ("a", Outcome.OK, 10), ("gone", Outcome.ERROR, 12)):
+        log = layout.logs / f"CA-26-11-{day}_0230.log"
+        run = Run(f"{name}{day}", name, name, NOW - timedelta(days=21 - day), outcome=outcome, log=str(log))
+        History(layout.history).add(run)
+    (layout.compiled_jobs / "a.toml").touch()
+    assert prune(layout) == ""
+    layout.settings.write_text("[defaults]\ndays_of_logs = 7\n")
+    assert prune(layout) == "2 old logs were removed"
+    assert left(layout.logs) == [f"CA-26-11-{day}_0230.log" for day in (11, *range(13, 22))]
+
+
+def test_settings_that_cannot_be_read_cost_no_log(tmp_path: Path) -> None:
+    layout = Layout.directory(tmp_path)
+    layout.configuration.mkdir(parents=True)
+    layout.settings.write_text("[defaults]\ndays_of_logs = few\n")
+    assert prune(layout).startswith("old logs are not removed: cncop3.ini: [defaults] days_of_logs: ")
