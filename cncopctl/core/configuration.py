@@ -41,6 +41,7 @@ class Mail:
     user: str = ""
     credential: str = ""
     sender: str = ""
+    ca_file: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +123,7 @@ def _text(text: str) -> str:
     return text
 
 
-def _directory(text: str) -> str:
+def _path(text: str) -> str:
     if text and (not text.startswith("/") or ".." in text.split("/")):
         raise ValueError(f"{shown(text)} is not an absolute path without ..")
     return _text(text)
@@ -207,12 +208,20 @@ SETTINGS: tuple[Setting, ...] = (
         _matching(_ADDRESS, "an address such as backup@example.org"),
     ),
     Setting(
+        "mail",
+        "mail_ca_file",
+        "",
+        "/etc/ssl/certs/our-ca.pem",
+        "File with the certificates (PEM) that the server's is verified by; without one, the system's.",
+        _path,
+    ),
+    Setting(
         "repository",
         "directory",
         "",
         "/srv/backup",
         "Where a PULL job without a destination keeps its backups, in a directory named by its id.",
-        _directory,
+        _path,
     ),
     *(
         Setting(

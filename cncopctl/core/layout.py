@@ -156,6 +156,16 @@ class Layout:
         return self.spool / "Archive"
 
     @property
+    def mail(self) -> Path:
+        """Where mail waits for the reporter."""
+        return self.spool / "Mail"
+
+    @property
+    def expired(self) -> Path:
+        """What could not be delivered for days, and is not tried any more."""
+        return self.spool / "Expired"
+
+    @property
     def locks(self) -> Path:
         """One lock file for each job; never deleted while anything runs."""
         return self.run / "locks"

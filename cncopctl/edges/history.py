@@ -103,6 +103,12 @@ class History:
         condition = "WHERE job = ? AND started >= ? AND outcome != 'SKIPPED' LIMIT 1"
         return bool(self._select(condition, job_id, _text(started)))
 
+    def before(self, run: Run, most: int = 50) -> list[Run]:
+        """The job's runs that began before `run`, newest first; those that were skipped are left out."""
+        earlier = "job = ? AND started <= ? AND id != ? AND outcome != 'SKIPPED'"
+        condition = f"WHERE {earlier} ORDER BY started DESC LIMIT ?"
+        return self._select(condition, run.job, run.started.astimezone(UTC).isoformat(), run.id, most)
+
     def last_runs(self) -> dict[str, Run]:
         """The last run of each job that was not skipped, by job."""
         return self._last("outcome != 'SKIPPED'")

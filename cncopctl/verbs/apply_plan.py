@@ -24,7 +24,15 @@ def make_directories(layout: Layout, wanted: Wanted) -> None:
     Raises:
         InstallError: something cannot be made.
     """
-    private = (layout.spool, layout.messages, layout.logs, layout.runs, layout.cache, layout.credentials)
+    private = (
+        layout.spool,
+        layout.messages,
+        layout.mail,
+        layout.logs,
+        layout.runs,
+        layout.cache,
+        layout.credentials,
+    )
     try:
         for directory in (layout.units, layout.state, layout.compiled_jobs):
             directory.mkdir(parents=True, exist_ok=True)

@@ -1,0 +1,185 @@
+"""Sending mail: what waits in the queue, for the reporter, and at once, for a person who waits."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from cncopctl.core.configuration import Mail
+from cncopctl.core.layout import Layout
+from cncopctl.core.mail import Letter
+from cncopctl.edges.log_tail import add_line
+from cncopctl.edges.mail import MailConnection, MailError, MailServer, connect
+from cncopctl.edges.mail_queue import MailQueue
+from cncopctl.verbs.notifying import queue_letter
+
+# Reports that are refused are kept as long.
+TRIED_FOR = timedelta(days=5)
+
+# Each may take its time to fail: mail is not what a machine spends its day with.
+_CONNECTIONS = 3
+
+_LOG = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class Mailing:
+    """What became of the mails: how many were sent, wait still and were given up; `words` has the news of it."""
+
+    sent: int = 0
+    waiting: int = 0
+    given_up: int = 0
+    words: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class _Queued:
+    name: str
+    letter: Letter
+    failure: str
+
+
+def mail_server(layout: Layout, settings: Mail, environment: Mapping[str, str] = os.environ) -> MailServer:
+    """The mail server of cncop3.ini, with its password.
+
+    Under systemd the password is where the unit's LoadCredential= has put it, else in the store.
+
+    Raises:
+        MailError: no server is set, or the password cannot be read.
+    """
+    if not settings.server:
+        raise MailError("no mail server is set", f"set mail_server under [mail] in {layout.settings}")
+    password = _password(layout, settings, environment) if settings.user else ""
+    return MailServer(
+        host=settings.server.strip("[]"),
+        port=settings.port,
+        security=settings.security,
+        user=settings.user,
+        password=password,
+        credential=settings.credential,
+        sender=settings.sender,
+        ca_file=settings.ca_file,
+    )
+
+
+def _password(layout: Layout, settings: Mail, environment: Mapping[str, str]) -> str:
+    if not settings.credential:
+        hint = "name the credential with its password: mail_credential in cncop3.ini"
+        raise MailError(f"mail_user {settings.user} has no password", hint)
+    given = environment.get("CREDENTIALS_DIRECTORY")
+    path = Path(given or layout.credentials, settings.credential)
+    if given and not path.exists():
+        path = layout.credentials / settings.credential
+    try:
+        return path.read_text(encoding="utf-8").rstrip("\n")
+    except (OSError, ValueError) as error:
+        why = error.strerror if isinstance(error, OSError) else "is not text"
+        hint = f"store it with: cncopctl credential set {settings.credential}"
+        raise MailError(f"the password of {settings.user} cannot be read: {path}: {why}", hint) from error
+
+
+def send_letter(layout: Layout, settings: Mail, letter: Letter) -> None:
+    """Send `letter` now.
+
+    Raises:
+        MailError: it was not sent, or not to all.
+    """
+    server = mail_server(layout, settings)
+    _LOG.debug("mail to %s by %s (%s)", ", ".join(letter.to), server.place(), server.security)
+    with connect(server) as connection:
+        connection.send(letter)
+
+
+def send_mails(layout: Layout, settings: Mail, now: datetime) -> Mailing:
+    """Send all mail that waits; what fails is kept and tried again, for five days.
+
+    Only the first failure of a mail and its end are news, in `words` and in the log of its run: a server that
+    is away for a day is told once. No failure of a mail is raised.
+
+    Raises:
+        OSError: the queue itself cannot be read or written.
+    """
+    mailing, queue = Mailing(), MailQueue(layout.mail)
+    with queue.alone() as is_alone:
+        if is_alone:
+            waiting = [queued for name in queue.names() if (queued := _read(layout, queue, name, mailing))]
+            if waiting:
+                _send_all(_Round(layout, queue, now, mailing), settings, waiting)
+    return mailing
+
+
+def _read(layout: Layout, queue: MailQueue, name: str, mailing: Mailing) -> _Queued | None:
+    """The queued mail; one that nobody can read is put aside, lest it stay for ever."""
+    try:
+        document = queue.read(name)
+        return _Queued(name, Letter.from_document(document["letter"]), str(document.get("failure", "")))
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        queue.give_up(name, layout.expired)
+        mailing.given_up += 1
+        mailing.words.append(f"{name} is no mail that can be read ({error}): moved to {layout.expired}")
+        return None
+
+
+def _send_all(this: _Round, settings: Mail, waiting: Sequence[_Queued]) -> None:
+    """Send them by as few connections as will do; a server may end one after a mail that it dislikes."""
+    rest, error = list(waiting), MailError("the mail server has ended too many connections")
+    for _ in range(_CONNECTIONS):
+        try:
+            with connect(mail_server(this.layout, settings)) as connection:
+                while rest and this.send(connection, rest.pop(0)):
+                    continue
+        except MailError as refusal:
+            error = refusal
+            break
+        if not rest:
+            break
+    for queued in rest:
+        this.keep(queued, queued.letter, error)
+
+
+@dataclass(frozen=True, slots=True)
+class _Round:
+    """One attempt to send all that waits."""
+
+    layout: Layout
+    queue: MailQueue
+    now: datetime
+    mailing: Mailing
+
+    def send(self, connection: MailConnection, queued: _Queued) -> bool:
+        """Whether the connection may be used again."""
+        try:
+            connection.send(queued.letter)
+        except MailError as error:
+            left = replace(queued.letter, to=error.refused) if error.refused else queued.letter
+            self.keep(queued, left, error)
+            return bool(error.refused)
+        self.queue.remove(queued.name)
+        self.mailing.sent += 1
+        if queued.failure:
+            self._tell(queued.letter, f"mail to {', '.join(queued.letter.to)} is sent after all")
+        return True
+
+    def keep(self, queued: _Queued, left: Letter, error: MailError) -> None:
+        """Keep what is left of the mail for another time, or give it up."""
+        whom = f"mail to {', '.join(left.to)}"
+        if self.now - left.written > TRIED_FOR:
+            self.queue.give_up(queued.name, self.layout.expired)
+            self.mailing.given_up += 1
+            self._tell(left, f"{whom} is given up after {TRIED_FOR.days} days: {error.message}")
+            return
+        self.mailing.waiting += 1
+        if not queued.failure or left.to != queued.letter.to:
+            queue_letter(self.layout, left, error.message)
+            hint = f" ({error.hint})" if error.hint else ""
+            self._tell(left, f"{whom} is not sent yet, and tried again: {error.message}{hint}")
+
+    def _tell(self, letter: Letter, text: str) -> None:
+        about = f"{letter.job}: " if letter.job else ""
+        self.mailing.words.append(f"{about}{text}")
+        if letter.log:
+            add_line(Path(letter.log), text)
