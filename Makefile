@@ -13,7 +13,8 @@ RUNTIME := python3 python3-click python3-jinja2 python3-jsonschema python3-pyste
 # What a user manager for the demo and the tests needs.
 MANAGER := dbus dbus-daemon dbus-user-session procps util-linux mount
 # What the tests need besides: real servers, and real machines.
-TESTS := systemd-container mmdebstrap debian-archive-keyring git libpam-systemd openssh-server iproute2 acl attr
+TESTS := systemd-container mmdebstrap debian-archive-keyring git libpam-systemd openssh-server iproute2 acl attr \
+         python3-aiosmtpd openssl
 
 missing = $(strip $(foreach package,$(1),$(if $(filter ii,$(shell dpkg-query -Wf '$${db:Status-Abbrev}' $(package) 2>/dev/null)),,$(package))))
 

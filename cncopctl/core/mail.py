@@ -35,7 +35,8 @@ _SEVERITY = (Outcome.ERROR, Outcome.ABORTED, Outcome.RERUN, Outcome.SKIPPED, Out
 class Letter:
     """A mail before it is one: to whom, what about, what it says, and which run it tells of.
 
-    `id` makes its Message-ID: a letter that is sent twice is known as the same. `log` is the run's.
+    `id` makes its Message-ID: a letter that is sent twice is known as the same. `run` and `log` are "" where it tells
+    of several.
     """
 
     id: str
@@ -45,6 +46,7 @@ class Letter:
     written: datetime
     outcome: str = ""
     job: str = ""
+    run: str = ""
     log: str = ""
 
     def document(self) -> dict[str, Any]:
@@ -58,7 +60,7 @@ class Letter:
         Raises:
             ValueError, KeyError, TypeError: it is not such a document.
         """
-        texts = {key: document[key] for key in ("id", "subject", "text", "outcome", "job", "log")}
+        texts = {key: document[key] for key in ("id", "subject", "text", "outcome", "job", "run", "log")}
         to, written = tuple(document["to"]), datetime.fromisoformat(document["written"])
         if not all(isinstance(text, str) for text in (*to, *texts.values())) or written.tzinfo is None:
             raise TypeError("a member is of the wrong kind")
@@ -114,6 +116,7 @@ def letter_of_run(telling: Telling, to: Sequence[str], host: str, now: datetime)
         written=now,
         outcome=str(run.outcome),
         job=run.job,
+        run=run.id,
         log=run.log,
     )
 

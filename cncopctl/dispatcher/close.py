@@ -43,6 +43,7 @@ def close(layout: Layout, job: CompiledJob) -> int:
             output.say(told, Level.ERROR)
         for problem in problems:
             output.say(f"not closed: {problem}", Level.ERROR)
+        _notify(layout, job, run, files, output)
         tell_end(output, run)
     if not problems:
         files.remove()
@@ -73,6 +74,15 @@ def _write_reports(layout: Layout, run: Run, files: RunFiles) -> str:
     for report in (statistics_report(run, files.read_result()), finished_report(run)):
         spool_report(layout.messages, report_name(report["kind"], run.id, run.started), report)
     return ""
+
+
+def _notify(layout: Layout, job: CompiledJob, run: Run, files: RunFiles, output: RunOutput) -> None:
+    """Queue the mail that the job asks for; a close that is repeated does not send another."""
+    if job.notify and files.is_first_word():
+        from cncopctl.verbs.notifying import queue_notification  # few jobs need it
+
+        if problem := queue_notification(layout, job, run):
+            output.say(problem, Level.WARN)
 
 
 def _finished(files: RunFiles, job: CompiledJob) -> Run | None:

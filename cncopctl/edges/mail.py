@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import smtplib
 import socket
@@ -67,9 +68,10 @@ class MailConnection:
             MailError: it was not sent to some, who are its `refused`, or to nobody.
         """
         sender = self._server.sender or f"cncop@{_domain(self._smtp.local_hostname)}"
-        message = message_of(letter, sender)
         with _in_words(self._server):
-            refused = self._smtp.send_message(message, sender, list(letter.to))
+            message = message_of(letter, sender)
+            # send_message() would put a > before lines that begin with From.
+            refused = self._smtp.sendmail(sender, list(letter.to), message.as_bytes())
         if refused:
             raise MailError(*_refusal(self._server, refused), tuple(refused))
 
@@ -93,7 +95,7 @@ def connect(server: MailServer) -> Iterator[MailConnection]:
             if server.security == "starttls":
                 smtp.starttls(context=_context(server))
             if server.user:
-                smtp.login(server.user, server.password)
+                _log_in(smtp, server)
         yield MailConnection(server, smtp)
     finally:
         with contextlib.suppress(smtplib.SMTPException, OSError):
@@ -119,6 +121,20 @@ def _context(server: MailServer) -> ssl.SSLContext:
 def _domain(local_hostname: str) -> str:
     """A domain for our sender: smtplib gives an address in brackets where this machine has none."""
     return socket.gethostname() if local_hostname.startswith("[") else local_hostname
+
+
+def _log_in(smtp: smtplib.SMTP, server: MailServer) -> None:
+    """Log in; what is not ASCII goes as UTF-8 (RFC 4616), which smtplib does not do."""
+    if (server.user + server.password).isascii():
+        smtp.login(server.user, server.password)
+        return
+    smtp.ehlo_or_helo_if_needed()
+    if "PLAIN" not in smtp.esmtp_features.get("auth", "").split():
+        raise smtplib.SMTPNotSupportedError("AUTH PLAIN")
+    secret = base64.b64encode(f"\0{server.user}\0{server.password}".encode()).decode()
+    code, answer = smtp.docmd("AUTH", f"PLAIN {secret}")
+    if code != 235:  # RFC 4954, section 4
+        raise smtplib.SMTPAuthenticationError(code, answer)
 
 
 def _is_here(host: str) -> bool:
@@ -188,6 +204,8 @@ def _explain_answer(error: smtplib.SMTPException, server: MailServer) -> tuple[s
         case smtplib.SMTPNotSupportedError():
             wanted = "a login" if "AUTH" in str(error) else "STARTTLS"
             return f"it does not offer {wanted}", f"{_CONFIGURE}: mail_security, mail_port"
+        case smtplib.SMTPServerDisconnected() if isinstance(error.__context__, TimeoutError):
+            return _explain(error.__context__, server)
         case smtplib.SMTPServerDisconnected():
             return "it has closed the connection", f"{_CONFIGURE}: mail_security, mail_port"
         case _:

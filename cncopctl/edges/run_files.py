@@ -47,6 +47,16 @@ class RunFiles:
         """Remove the result of an earlier attempt."""
         self.result.unlink(missing_ok=True)
 
+    def is_first_word(self) -> bool:
+        """Whether nobody has asked this before: whoever is told about the run is told once."""
+        try:
+            (self._directory / "told").touch(exist_ok=False)
+        except FileExistsError:
+            return False
+        except OSError:
+            return True  # rather told twice than never
+        return True
+
     def remove(self) -> None:
         """The run is closed: nothing of it is needed here any more."""
         shutil.rmtree(self._directory, ignore_errors=True)

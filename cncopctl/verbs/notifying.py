@@ -12,42 +12,43 @@ from pathlib import Path
 
 from cncopctl.core.compiled import CompiledJob
 from cncopctl.core.layout import Layout
+from cncopctl.core.log_line import parse_line
 from cncopctl.core.mail import Letter, Telling, letter_of_run, mail_name, occasion
 from cncopctl.core.run import Run
 from cncopctl.edges.history import History
-from cncopctl.edges.log_tail import add_line, read_tail
+from cncopctl.edges.log_tail import read_tail
 from cncopctl.edges.spool import spool_report
 
 
 def queue_notification(layout: Layout, job: CompiledJob, run: Run) -> str:
-    """Queue the mail about `run`, if its job asks for one; a word on it, also in the run's log, or "".
+    """Queue the mail about `run`, if its job asks for one; what is wrong where that is not possible, else "".
 
-    Nothing that goes wrong here is raised: it is no fault of the run. Doing it once more queues the same mail.
+    Nothing that goes wrong here is raised: it is no fault of the run.
     """
     if not job.notify:
         return ""
     to: Sequence[str] = job.notify["to"]
     try:
         telling = telling_of(layout, run)
-        if not occasion(job.notify["on"], run, next(iter(telling.before), None)):
-            return ""
-        queue_letter(layout, letter_of_run(telling, to, host_name(), datetime.now(UTC)))
-        word = f"mail to {', '.join(to)} waits to be sent"
+        if occasion(job.notify["on"], run, next(iter(telling.before), None)):
+            queue_letter(layout, letter_of_run(telling, to, host_name(), datetime.now(UTC)))
     except OSError as error:
-        word = f"no mail to {', '.join(to)}: {error.filename or 'the spool'}: {error.strerror}"
-    if run.log:
-        add_line(Path(run.log), word)
-    return word
+        return f"no mail to {', '.join(to)}: {error.filename or layout.mail}: {error.strerror}"
+    return ""
 
 
 def queue_letter(layout: Layout, letter: Letter, failure: str = "") -> None:
-    """Put `letter` where the reporter finds it; `failure` is why it could not be sent when it was tried.
+    """Put `letter` where the reporter finds it, and wake it; `failure` is why it was not sent when it was tried.
 
     Raises:
         OSError: the spool cannot be written.
     """
-    document = {"mail": 1, "letter": letter.document(), "failure": failure}
-    spool_report(layout.mail, mail_name(letter.id, letter.written), document)
+    spool_report(layout.mail, mail_name(letter.id, letter.written), queued_document(letter, failure))
+
+
+def queued_document(letter: Letter, failure: str) -> dict[str, object]:
+    """A letter in the queue, as JSON has it."""
+    return {"mail": 1, "letter": letter.document(), "failure": failure}
 
 
 def telling_of(layout: Layout, run: Run) -> Telling:
@@ -57,7 +58,13 @@ def telling_of(layout: Layout, run: Run) -> Telling:
         OSError: the history cannot be read.
     """
     tail = read_tail(Path(run.log)) if run.log else []
-    return Telling(run, History(layout.history).before(run), tail)
+    return Telling(run, History(layout.history).before(run), list(map(_short, tail)))
+
+
+def _short(line: str) -> str:
+    """A line of a log without what all of them have in common."""
+    parsed = parse_line(line)
+    return f"{parsed.at:%H:%M:%S} {parsed.source}: {parsed.text}" if parsed else line
 
 
 def host_name() -> str:

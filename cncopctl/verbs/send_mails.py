@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 from collections.abc import Mapping, Sequence
@@ -11,11 +12,13 @@ from pathlib import Path
 
 from cncopctl.core.configuration import Mail
 from cncopctl.core.layout import Layout
+from cncopctl.core.log_line import Level
 from cncopctl.core.mail import Letter
-from cncopctl.edges.log_tail import add_line
+from cncopctl.edges.files import write_atomically
 from cncopctl.edges.mail import MailConnection, MailError, MailServer, connect
 from cncopctl.edges.mail_queue import MailQueue
-from cncopctl.verbs.notifying import queue_letter
+from cncopctl.verbs.notifying import queued_document
+from cncopctl.verbs.run_output import RunOutput
 
 # Reports that are refused are kept as long.
 TRIED_FOR = timedelta(days=5)
@@ -174,12 +177,24 @@ class _Round:
             return
         self.mailing.waiting += 1
         if not queued.failure or left.to != queued.letter.to:
-            queue_letter(self.layout, left, error.message)
+            self._write(queued.name, left, error.message)
             hint = f" ({error.hint})" if error.hint else ""
             self._tell(left, f"{whom} is not sent yet, and tried again: {error.message}{hint}")
+
+    def _write(self, name: str, letter: Letter, failure: str) -> None:
+        """Write it anew, without waking the reporter, who would fail again at once."""
+        text = json.dumps(queued_document(letter, failure))
+        write_atomically(self.layout.mail / name, text, 0o600)
 
     def _tell(self, letter: Letter, text: str) -> None:
         about = f"{letter.job}: " if letter.job else ""
         self.mailing.words.append(f"{about}{text}")
-        if letter.log:
-            add_line(Path(letter.log), text)
+        if letter.run:
+            tell_run(letter, text)
+
+
+def tell_run(letter: Letter, text: str) -> None:
+    """Say it in the log of the run, where that is ours to write, and in the journal as a word on the run."""
+    log = letter.log if letter.log and os.access(letter.log, os.W_OK) else ""
+    with RunOutput.resume(log, letter.job, letter.run) as output:
+        output.say(text, Level.WARN)

@@ -1,0 +1,160 @@
+"""Real SMTP servers for tests: in the clear, by STARTTLS, by TLS, with and without a login."""
+
+from __future__ import annotations
+
+import socket
+import ssl
+import subprocess
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from email import message_from_bytes
+from email.message import EmailMessage
+from email.policy import default as POLICY  # noqa: N812 - as the standard library's documentation has it
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from aiosmtpd.controller import Controller
+from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
+
+USER, PASSWORD = "backup", "so secret: ü"
+
+
+@dataclass(frozen=True)
+class Received:
+    """A mail as it has arrived."""
+
+    sender: str
+    to: list[str]
+    content: bytes
+
+    @property
+    def message(self) -> EmailMessage:
+        return message_from_bytes(self.content, policy=POLICY)
+
+    @property
+    def subject(self) -> str:
+        return str(self.message["Subject"])
+
+    @property
+    def text(self) -> str:
+        body = self.message.get_body()
+        assert body is not None
+        return str(body.get_content())
+
+
+class SmtpServer:
+    """An SMTP server on 127.0.0.1 while it is a context; `refused` are addresses that it does not take."""
+
+    def __init__(
+        self,
+        *,
+        context: ssl.SSLContext | None = None,
+        security: str = "none",
+        login: bool = False,
+        refused: set[str] | None = None,
+    ) -> None:
+        self.received: list[Received] = []
+        self.security = security
+        self.refused = refused or set()
+        self._arrived = threading.Condition()
+        options: dict[str, Any] = {}
+        if security == "tls":
+            options = {"ssl_context": context}
+        elif security == "starttls":
+            options = {"tls_context": context, "require_starttls": True}
+        if login:
+            options |= {"authenticator": _knows, "auth_require_tls": security == "starttls"}
+        self._login = login
+        self._controller = Controller(self, hostname="127.0.0.1", port=free_port(), **options)
+
+    @property
+    def port(self) -> int:
+        return int(self._controller.port)
+
+    def __enter__(self) -> Self:
+        self._controller.start()  # type: ignore[no-untyped-call]
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._controller.stop()
+
+    async def handle_MAIL(  # noqa: N802 - aiosmtpd's name, as are those below
+        self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]
+    ) -> str:
+        if self._login and not session.authenticated:
+            return "530 5.7.0 who are you?"
+        envelope.mail_from = address  # type: ignore[assignment] # declared with its first value, None
+        envelope.mail_options.extend(options)
+        return "250 OK"
+
+    async def handle_RCPT(  # noqa: N802
+        self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]
+    ) -> str:
+        if address in self.refused:
+            return "550 5.1.1 nobody of\x1b[31m that name"
+        envelope.rcpt_tos.append(address)
+        return "250 OK"
+
+    async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802
+        content = envelope.content
+        assert isinstance(content, bytes)
+        with self._arrived:
+            self.received.append(Received(str(envelope.mail_from), list(envelope.rcpt_tos), content))
+            self._arrived.notify_all()
+        return "250 OK"
+
+    def wait_for(self, count: int, seconds: float = 60) -> list[Received]:
+        """The first `count` mails, as soon as they have arrived."""
+        with self._arrived:
+            assert self._arrived.wait_for(lambda: len(self.received) >= count, seconds), self.received
+            return self.received[:count]
+
+
+def _knows(server: SMTP, session: Session, envelope: Envelope, mechanism: str, data: Any) -> AuthResult:
+    good = isinstance(data, LoginPassword) and data == LoginPassword(USER.encode(), PASSWORD.encode())
+    return AuthResult(success=good, handled=good)
+
+
+def free_port() -> int:
+    """A TCP port of 127.0.0.1 that nobody listens on."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return int(server.getsockname()[1])
+
+
+@contextmanager
+def silent_server() -> Iterator[int]:
+    """The port of a server that takes connections and never says a word."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        yield int(server.getsockname()[1])
+
+
+@dataclass(frozen=True)
+class Authority:
+    """A certificate authority of our own, and a server's certificate of it for localhost and 127.0.0.1."""
+
+    certificate: Path
+    context: ssl.SSLContext
+
+
+def make_authority(directory: Path) -> Authority:
+    """A new authority whose files are in `directory`."""
+    for name, of in (("ca", "/CN=Test CA"), ("server", "/CN=localhost")):
+        names = ["-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1"] if name == "server" else []
+        signed = ["-CA", "ca.pem", "-CAkey", "ca.key"] if name == "server" else []
+        _openssl(
+            directory,
+            *("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-noenc", "-days", "2"),
+            *("-subj", of, "-keyout", f"{name}.key", "-out", f"{name}.pem", *names, *signed),
+        )
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(directory / "server.pem", directory / "server.key")
+    return Authority(directory / "ca.pem", context)
+
+
+def _openssl(directory: Path, *words: str) -> None:
+    subprocess.run(["openssl", *words], cwd=directory, check=True, capture_output=True)
