@@ -23,6 +23,9 @@ from cncopctl.verbs.run_output import RunOutput
 # Reports that are refused are kept as long.
 TRIED_FOR = timedelta(days=5)
 
+# How long a server may think about each of our words, in seconds.
+PATIENCE = 30.0
+
 # Each may take its time to fail: mail is not what a machine spends its day with.
 _CONNECTIONS = 3
 
@@ -31,7 +34,10 @@ _LOG = logging.getLogger(__name__)
 
 @dataclass(slots=True)
 class Mailing:
-    """What became of the mails: how many were sent, wait still and were given up; `words` has the news of it."""
+    """What became of the mails: how many were sent, wait still and were given up.
+
+    `words` has the news of those that tell of no single run; news of others are in the run's log and the journal.
+    """
 
     sent: int = 0
     waiting: int = 0
@@ -97,11 +103,11 @@ def send_letter(layout: Layout, settings: Mail, letter: Letter) -> None:
         connection.send(letter)
 
 
-def send_mails(layout: Layout, settings: Mail, now: datetime) -> Mailing:
+def send_mails(layout: Layout, settings: Mail, now: datetime, patience: float = PATIENCE) -> Mailing:
     """Send all mail that waits; what fails is kept and tried again, for five days.
 
-    Only the first failure of a mail and its end are news, in `words` and in the log of its run: a server that
-    is away for a day is told once. No failure of a mail is raised.
+    Only the first failure of a mail and its end are news: a server that is away for a day is told once. No
+    failure of a mail is raised. `patience` is how long an answer of the server may take, in seconds.
 
     Raises:
         OSError: the queue itself cannot be read or written.
@@ -111,7 +117,7 @@ def send_mails(layout: Layout, settings: Mail, now: datetime) -> Mailing:
         if is_alone:
             waiting = [queued for name in queue.names() if (queued := _read(layout, queue, name, mailing))]
             if waiting:
-                _send_all(_Round(layout, queue, now, mailing), settings, waiting)
+                _send_all(_Round(layout, queue, now, mailing, patience), settings, waiting)
     return mailing
 
 
@@ -132,7 +138,8 @@ def _send_all(this: _Round, settings: Mail, waiting: Sequence[_Queued]) -> None:
     rest, error = list(waiting), MailError("the mail server has ended too many connections")
     for _ in range(_CONNECTIONS):
         try:
-            with connect(mail_server(this.layout, settings)) as connection:
+            server = replace(mail_server(this.layout, settings), timeout=this.patience)
+            with connect(server) as connection:
                 while rest and this.send(connection, rest.pop(0)):
                     continue
         except MailError as refusal:
@@ -152,6 +159,7 @@ class _Round:
     queue: MailQueue
     now: datetime
     mailing: Mailing
+    patience: float
 
     def send(self, connection: MailConnection, queued: _Queued) -> bool:
         """Whether the connection may be used again."""
@@ -187,10 +195,10 @@ class _Round:
         write_atomically(self.layout.mail / name, text, 0o600)
 
     def _tell(self, letter: Letter, text: str) -> None:
-        about = f"{letter.job}: " if letter.job else ""
-        self.mailing.words.append(f"{about}{text}")
         if letter.run:
             tell_run(letter, text)
+        else:
+            self.mailing.words.append(text)
 
 
 def tell_run(letter: Letter, text: str) -> None:
