@@ -28,6 +28,7 @@ _COMMANDS = {
     "snapshots": "Show what a job can be restored from.",
     "sync-profile": "Make systemd's timers match the profile.",
     "translate": "Translate schedules to systemd's calendar lines.",
+    "uninstall": "Stop all jobs and timers, and remove their units.",
 }
 
 _HELP = {"help_option_names": ["-h", "-?", "--help"], "max_content_width": 100}

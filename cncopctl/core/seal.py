@@ -25,6 +25,11 @@ def sealed(text: str) -> str:
     return f"{body}{_SECTION}{_digest(body)}\n"
 
 
+def unsealed(text: str) -> str:
+    """`text` as it was before it was sealed."""
+    return text.rpartition(_SECTION)[0] or text
+
+
 def seal_of(text: str) -> Seal:
     """Whether `text` is ours as we wrote it, ours and edited since, or somebody else's."""
     body, found, digest = text.rpartition(_SECTION)

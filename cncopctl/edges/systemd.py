@@ -131,6 +131,10 @@ class Systemd:
             if "org.freedesktop.systemd1.NothingToClean" not in str(refusal.__cause__):
                 raise
 
+    def reset_failed(self, unit: str) -> None:
+        """Have systemd forget that `unit` failed; it would keep it loaded for that, even without its file."""
+        self._call("ResetFailedUnit", unit)
+
     def follow(
         self, jobs: Iterable[bytes], tick: float, on_tick: Callable[[], None]
     ) -> Iterator[tuple[bytes, str]]:

@@ -119,5 +119,10 @@ def write(layout: Layout, made_from: str, wanted: Wanted, machine_id: str) -> No
     write_atomically(layout.state / _NAME, json.dumps(document))
 
 
+def forget(layout: Layout) -> None:
+    """Note that nothing is synced any more."""
+    (layout.state / _NAME).unlink(missing_ok=True)
+
+
 def _digests(texts: Mapping[str, str]) -> dict[str, str]:
     return {name: sha256(text.encode("utf-8", "surrogateescape")).hexdigest() for name, text in texts.items()}

@@ -58,7 +58,7 @@ def sync_profile(layout: Layout, systemd: Systemd | None, *, prune: bool, dry_ru
         raise InstallError(reason, "choose directories without it")
     host = observe_host(layout, systemd.version() if systemd else 0)
     files = profile_files(layout)
-    with _alone(layout, dry_run=dry_run):
+    with alone(layout, dry_run=dry_run):
         if not dry_run:
             remove_leftovers(layout)
         installed = _read(layout, files)
@@ -151,8 +151,13 @@ def _refuse_conflicts(layout: Layout, plan: Plan) -> None:
 
 
 @contextlib.contextmanager
-def _alone(layout: Layout, *, dry_run: bool) -> Iterator[None]:
-    """Keep other syncs out, by a lock that the kernel releases however we end. A dry run needs none."""
+def alone(layout: Layout, *, dry_run: bool) -> Iterator[None]:
+    """Keep other syncs out, by a lock that the kernel releases however we end. A dry run needs none.
+
+    Raises:
+        LockedError: another one is at work.
+        InstallError: there is no lock to be had.
+    """
     if dry_run:
         yield
         return
