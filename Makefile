@@ -15,6 +15,8 @@ MANAGER := dbus dbus-daemon dbus-user-session procps util-linux mount
 # What the tests need besides: real servers, and real machines.
 TESTS := systemd-container mmdebstrap debian-archive-keyring git libpam-systemd openssh-server iproute2 acl attr \
          python3-aiosmtpd openssl
+# What the Debian package is built with.
+BUILDING := build-essential debhelper dh-python pybuild-plugin-pyproject python3-all python3-hatchling
 
 missing = $(strip $(foreach package,$(1),$(if $(filter ii,$(shell dpkg-query -Wf '$${db:Status-Abbrev}' $(package) 2>/dev/null)),,$(package))))
 
@@ -55,8 +57,9 @@ bench: venv  ## Measure against bare systemd and the bare engines
 	$(call install,$(MANAGER))
 	$(PYTHON) -m benchmarks
 
-deb:  ## Build the Debian package (not there yet)
-	@echo "the Debian package is not there yet; make venv gives a cncopctl to work with" >&2; exit 1
+deb:  ## Build the Debian package, into dist/
+	$(call install,$(RUNTIME) $(BUILDING))
+	packaging/build
 
 clean:  ## Remove what these targets made
 	rm -rf .venv build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -3,8 +3,8 @@
 
     image.py [RELEASE...]    have the images ready (of all releases unless told)
 
-An image is a directory, <cache>/<release>-<digest>-<time>: the digest is of this very file, so that a
-changed list of packages makes new images; the time lets them be renewed. It is only ever read.
+An image is a directory, <cache>/<kind>-<release>-<digest>-<time>: the digest is of what it is made from, so
+that a changed list of packages makes a new image; the time lets it be renewed. It is only ever read.
 """
 
 import fcntl
@@ -40,6 +40,11 @@ TELNET = {"bookworm": "telnet", "trixie": "inetutils-telnet"}
 # mmdebstrap gives the image the host's name and name servers.
 FORGET_HOST = 'rm -f "$1"/etc/hostname "$1"/etc/resolv.conf'
 EMPTY = "systemd systemd-sysv dbus make git ca-certificates"
+# What `make deb` installs, and what judges its result.
+BUILDING = """
+    build-essential debhelper dh-python pybuild-plugin-pyproject python3-all python3-hatchling make git
+    lintian man-db
+"""
 
 
 class ImageError(Exception):
@@ -57,7 +62,8 @@ class Kind:
 
 MACHINE = Kind("machine", f"{BOOTED} {DEVICE} {TESTING}", trimmed=True)
 FRESH = Kind("fresh", EMPTY, trimmed=False)
-KINDS = {kind.name: kind for kind in (MACHINE, FRESH)}
+BUILDER = Kind("builder", f"{BOOTED} {DEVICE} {BUILDING}", trimmed=False)
+KINDS = {kind.name: kind for kind in (MACHINE, FRESH, BUILDER)}
 
 
 def cache() -> Path:
@@ -67,8 +73,10 @@ def cache() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "cncop/images"
 
 
-def digest() -> str:
-    return hashlib.sha256(Path(__file__).read_bytes()).hexdigest()[:12]
+def digest(release: str, kind: Kind) -> str:
+    """What tells an image from one with other packages, or built otherwise."""
+    made_from = [kind.trimmed, FORGET_HOST, trimming(), sorted(packages(release, kind))]
+    return hashlib.sha256(repr(made_from).encode()).hexdigest()[:12]
 
 
 def packages(release: str, kind: Kind) -> list[str]:
@@ -182,7 +190,7 @@ def image_of(release: str, kind: Kind) -> Path:
     cache().mkdir(parents=True, exist_ok=True)
     with locked(cache() / f".{prefix}.lock"):
         images = kept(prefix)
-        current = [image for image in images if image.name.startswith(f"{prefix}-{digest()}-")]
+        current = [image for image in images if image.name.startswith(f"{prefix}-{digest(release, kind)}-")]
         if current and age(current[-1]) < RENEW_AFTER:
             return current[-1]
         try:
@@ -195,7 +203,7 @@ def image_of(release: str, kind: Kind) -> Path:
 
 
 def renewed(release: str, kind: Kind, outdated: list[Path]) -> Path:
-    target = cache() / f"{kind.name}-{release}-{digest()}-{int(time.time())}"
+    target = cache() / f"{kind.name}-{release}-{digest(release, kind)}-{int(time.time())}"
     build(release, kind, target)
     for image in outdated:
         drop(image)

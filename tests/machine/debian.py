@@ -1,0 +1,94 @@
+"""The Debian package as it is built in a machine of a release, and what lintian says of it."""
+
+import os
+import shlex
+import subprocess
+from pathlib import Path
+
+from .machine import Machine
+from .project import SOURCE
+
+TREE = "/root/cncop"
+# Paths that the package manager, the journal and systemd change whatever is installed.
+_NOT_OURS = (
+    "/proc",
+    "/sys",
+    "/run",
+    "/dev",
+    "/tmp",
+    "/var/tmp",
+    "/var/log/journal",
+    "/var/lib/dpkg",
+    "/var/lib/apt",
+    "/var/cache/apt",
+    "/var/log/apt",
+    "/var/log/dpkg.log",
+    "/root/packages",
+)
+
+
+def copy_sources(machine: Machine, scratch: Path) -> None:
+    """Put this tree's own files, as they are now, into /root/cncop of a machine."""
+    tree = scratch / "cncop"
+    tree.mkdir()
+    listing = ["git", "-C", str(SOURCE), "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+    names = subprocess.run(listing, check=True, capture_output=True).stdout
+    there = b"\0".join(name for name in names.split(b"\0") if name and (SOURCE / os.fsdecode(name)).is_file())
+    script = f"tar -C {shlex.quote(str(SOURCE))} --null -T - -c | tar -C {shlex.quote(str(tree))} -x"
+    subprocess.run(["sh", "-ec", script], input=there, check=True)
+    machine.copy_in(tree, "/root")
+
+
+def build_package(release: str, scratch: Path) -> tuple[Path, str]:
+    """Build the package by `make deb` on a machine of `release`; the .deb, and lintian's word on it."""
+    with Machine(release, "builder") as builder:
+        copy_sources(builder, scratch)
+        builder.run("make", "-C", TREE, "deb", timeout=300)
+        (name,) = builder.run("sh", "-c", f"cd {TREE}/dist && ls *.deb").stdout.split()
+        package = scratch / name
+        with package.open("wb") as file:
+            subprocess.run(builder.argv("cat", f"{TREE}/dist/{name}"), stdout=file, check=True)
+        lintian = ["lintian", "--allow-root", "--pedantic", "--fail-on=none"]
+        said = builder.run("sh", "-c", f"{shlex.join(lintian)} {TREE}/dist/*.changes", timeout=300).stdout
+    return package, said
+
+
+def with_version(package: Path, version: str) -> Path:
+    """The same package under another version, as the one before or after it would be."""
+    tree = package.with_name(f"tree-{version}")
+    subprocess.run(["dpkg-deb", "--raw-extract", package, tree], check=True)
+    control = tree / "DEBIAN/control"
+    lines = control.read_text().splitlines()
+    control.write_text(
+        "".join(f"Version: {version}\n" if line.startswith("Version:") else f"{line}\n" for line in lines)
+    )
+    built = package.with_name(f"cncop_{version}_all.deb")
+    subprocess.run(
+        ["dpkg-deb", "--root-owner-group", "--build", tree, built], check=True, capture_output=True
+    )
+    return built
+
+
+def give_documentation_back(machine: Machine) -> None:
+    """Images leave documentation out to be small; a package that is tested brings its own."""
+    machine.run("sh", "-c", "rm -f /etc/dpkg/dpkg.cfg.d/*mmdebstrap*")
+
+
+def install(machine: Machine, package: Path) -> str:
+    """`apt install` the package as an administrator does; what was said."""
+    machine.copy_in(package, "/root/packages")
+    argv = [
+        "env",
+        "DEBIAN_FRONTEND=noninteractive",
+        "apt-get",
+        "install",
+        "--yes",
+        f"/root/packages/{package.name}",
+    ]
+    return machine.run(*argv, timeout=300).stdout
+
+
+def files(machine: Machine) -> set[str]:
+    """All paths of a machine, less those that change whatever is installed."""
+    skipped = [word for path in _NOT_OURS for word in ("-path", path, "-prune", "-o")]
+    return set(machine.run("find", "/", *skipped, "-print").stdout.splitlines())

@@ -1,0 +1,168 @@
+"""The Debian package on a booted machine: built, judged, installed, upgraded, removed and purged."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from .debian import build_package, files, give_documentation_back, install, with_version
+from .machine import Machine
+
+JOB = """
+schema = 1
+
+[[job]]
+id = "units"
+title = "Units, nightly"
+type = "RSYNC"
+schedule = "30 2 * * *"
+source = "/etc/systemd"
+"""
+
+
+class Built(NamedTuple):
+    """The package, and what lintian says of it."""
+
+    package: Path
+    lintian: str
+
+
+class Before(NamedTuple):
+    """A machine's files and failed units before anything of ours is installed."""
+
+    files: set[str]
+    failed: str
+
+
+@pytest.fixture(scope="module")
+def built(machine: Machine, tmp_path_factory: pytest.TempPathFactory) -> Built:
+    return Built(*build_package(machine.release, tmp_path_factory.mktemp(machine.release)))
+
+
+@pytest.fixture(scope="module")
+def before(machine: Machine) -> Before:
+    give_documentation_back(machine)
+    return Before(files(machine), failed(machine))
+
+
+@pytest.fixture(scope="module")
+def said(machine: Machine, before: Before, built: Built) -> str:
+    """What the installation of the package said."""
+    return install(machine, built.package)
+
+
+@pytest.fixture(scope="module")
+def synced(machine: Machine, said: str) -> Machine:
+    machine.write("/etc/cncop/jobs.d/units.toml", JOB)
+    machine.run("cncopctl", "sync-profile")
+    return machine
+
+
+def failed(machine: Machine) -> str:
+    return machine.run("systemctl", "list-units", "--failed", "--plain", "--no-legend").stdout
+
+
+def units(machine: Machine) -> list[str]:
+    listed = machine.run("systemctl", "list-units", "--all", "--plain", "--no-legend", "cncop*").stdout
+    return sorted(line.split()[0] for line in listed.splitlines())
+
+
+def active_since(machine: Machine, unit: str) -> str:
+    assert machine.property(unit, "ActiveState") == "active"
+    return machine.property(unit, "ActiveEnterTimestampMonotonic")
+
+
+def test_after_install_all_is_up_nothing_failed_and_one_line_says_what_is_next(
+    machine: Machine, said: str, before: Before
+) -> None:
+    assert failed(machine) == before.failed
+    assert machine.property("cncop.target", "ActiveState") == "active"
+    assert machine.property("cncop-sync.timer", "ActiveState") == "active"
+    assert not [unit for unit in units(machine) if unit.startswith("cncop-job-")]
+    (line,) = [line for line in said.splitlines() if line.startswith("cncop: ")]
+    assert "cncopctl sync-profile" in line
+
+
+def test_without_a_profile_the_weekly_sync_does_nothing(machine: Machine, said: str) -> None:
+    machine.run("systemctl", "start", "cncop-sync.service")
+    assert machine.property("cncop-sync.service", "ConditionResult") == "no"
+
+
+def test_directories_have_the_modes_and_owners_that_they_need(machine: Machine, said: str) -> None:
+    paths = ["/etc/cncop/credentials", "/var/log/cncop", "/var/lib/cncop", "/run/cncop"]
+    told = machine.run("stat", "--format=%n %a %U %G", *paths).stdout.splitlines()
+    assert told == [
+        "/etc/cncop/credentials 700 root root",
+        "/var/log/cncop 750 root adm",
+        "/var/lib/cncop 755 root root",
+        "/run/cncop 755 root root",
+    ]
+    assert machine.run("id", "--name", "--groups", "cncop").stdout == "cncop\n"
+
+
+def test_a_profile_is_synced_and_its_job_runs(synced: Machine) -> None:
+    assert "cncop-job-units.timer" in synced.run("systemctl", "list-timers", "cncop-*").stdout
+    assert "units: OK: " in synced.run("cncopctl", "runjob", "-a").stdout
+
+
+def test_the_packaged_sync_finds_nothing_left_to_do(synced: Machine) -> None:
+    synced.run("systemctl", "start", "cncop-sync.service")
+    assert synced.property("cncop-sync.service", "Result") == "success"
+    assert json.loads(synced.run("cncopctl", "sync-profile", "--json").stdout)["steps"] == []
+
+
+def test_an_upgrade_restarts_nothing_and_keeps_what_there_is(synced: Machine, built: Built) -> None:
+    stamp = "/var/lib/systemd/timers/stamp-cncop-job-units.timer"
+    synced.write("/etc/cncop/example.toml", "schema = 1  # mine\n")
+    timers = ["cncop.target", "cncop-sync.timer", "cncop-job-units.timer"]
+    since = [active_since(synced, unit) for unit in timers]
+    stamped = synced.run("stat", "--format=%y", stamp, check=False).stdout
+    said = install(synced, with_version(built.package, "99.0"))
+    assert "cncop: " not in said
+    assert [active_since(synced, unit) for unit in timers] == since
+    assert synced.read("/etc/cncop/example.toml") == "schema = 1  # mine\n"
+    assert synced.run("stat", "--format=%y", stamp, check=False).stdout == stamped
+    assert json.loads(synced.run("cncopctl", "jobs", "--json").stdout)[0]["last_run"]["outcome"] == "OK"
+
+
+def test_an_upgrade_leaves_stopped_what_somebody_has_stopped(synced: Machine, built: Built) -> None:
+    synced.run("systemctl", "stop", "cncop.target")
+    install(synced, with_version(built.package, "99.1"))
+    assert synced.property("cncop.target", "ActiveState") == "inactive"
+    assert synced.property("cncop-job-units.timer", "ActiveState") == "inactive"
+    synced.run("systemctl", "start", "cncop.target")
+    assert synced.property("cncop-job-units.timer", "ActiveState") == "active"
+
+
+def test_removal_stops_and_removes_every_unit(synced: Machine, before: Before) -> None:
+    synced.run("apt-get", "remove", "--yes", "cncop", timeout=120)
+    assert units(synced) == []
+    assert not [path for path in files(synced) if "/systemd/" in path and "cncop" in path]
+    assert failed(synced) == before.failed
+    assert synced.read("/etc/cncop/jobs.d/units.toml") == JOB
+    assert synced.run("ls", "/var/backups/cncop/units").stdout.split() == ["mirror", "repository"]
+
+
+def test_installed_again_it_resumes_where_it_was(synced: Machine, built: Built) -> None:
+    install(synced, built.package)
+    synced.run("cncopctl", "sync-profile")
+    assert synced.property("cncop-job-units.timer", "ActiveState") == "active"
+    assert json.loads(synced.run("cncopctl", "jobs", "--json").stdout)[0]["last_run"]["outcome"] == "OK"
+
+
+def test_purge_leaves_backups_what_opens_them_and_what_people_wrote(synced: Machine, before: Before) -> None:
+    synced.run("apt-get", "purge", "--yes", "cncop", timeout=120)
+    left = {path for path in files(synced) - before.files if not path.startswith("/var/backups/cncop/")}
+    assert left == {
+        "/etc/cncop",
+        "/etc/cncop/credentials",
+        "/etc/cncop/credentials/repository-password",
+        "/etc/cncop/jobs.d",
+        "/etc/cncop/jobs.d/units.toml",
+        "/var/backups/cncop",
+    }
+    assert failed(synced) == before.failed
+    assert units(synced) == []
