@@ -18,6 +18,38 @@ VERSION = 1
 
 
 @dataclass(frozen=True, slots=True)
+class CompiledAction:
+    """One step of a run: what its agent is asked to do, about the job in `values`.
+
+    Once a `mandatory` one has failed, those after it do not run. `details` is what the agent's request holds
+    besides, such as where a restore goes.
+    """
+
+    name: str
+    action: str
+    agent: str
+    mandatory: bool
+    max_retries: int
+    retry_interval: int
+    values: Mapping[str, Any]
+    details: Mapping[str, Any]
+
+    @classmethod
+    def from_document(cls, document: Mapping[str, Any]) -> CompiledAction:
+        """The action from its table in the compiled job."""
+        return cls(
+            name=document["name"],
+            action=document["action"],
+            agent=document["agent"],
+            mandatory=document["mandatory"],
+            max_retries=document["max_retries"],
+            retry_interval=document["retry_interval"],
+            values=document["job"],
+            details={key: document[key] for key in ("restore",) if key in document},
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class CompiledJob:
     """What a run needs to know of its job; spans are seconds.
 
@@ -25,7 +57,8 @@ class CompiledJob:
     none of theirs, even where systemd, having reloaded, believes that it was missed. `schedules` has each
     as it was written, with its time zone. `values` is the job as its agent gets it, `blackout`
     the document of a core.calendars.Blackout, `notify` that of a core.job.Notification. `max_parallel_jobs`
-    and `days_of_logs` are the settings of cncop3.ini at the last sync.
+    and `days_of_logs` are the settings of cncop3.ini at the last sync. `actions` are the steps of a run: one backup,
+    or what the profile lists.
     """
 
     id: str
@@ -38,6 +71,7 @@ class CompiledJob:
     schedules: tuple[tuple[Any, str], ...]
     schedule_since: datetime
     values: Mapping[str, Any]
+    actions: tuple[CompiledAction, ...]
     blackout: Mapping[str, Any] | None = None
     max_parallel_jobs: int = 2
     days_of_logs: int = 90
@@ -68,6 +102,7 @@ class CompiledJob:
                 schedules=tuple((entry["text"], entry["zone"]) for entry in document["schedules"]),
                 schedule_since=document["schedule_since"],
                 values=job,
+                actions=_actions(document),
                 blackout=document.get("blackout"),
                 max_parallel_jobs=document.get("max_parallel_jobs", 2),
                 days_of_logs=document.get("days_of_logs", 90),
@@ -86,3 +121,16 @@ class CompiledJob:
     def is_pull(self) -> bool:
         """Whether the job keeps a repository on this machine."""
         return bool(self.values["direction"] == "PULL")
+
+
+def _actions(document: Mapping[str, Any]) -> tuple[CompiledAction, ...]:
+    job = document["job"]
+    backup = {
+        "name": "backup",
+        "action": "backup",
+        "agent": document["agent"],
+        "mandatory": False,
+        "job": job,
+    }
+    retries = {"max_retries": job["max_retries"], "retry_interval": job["retry_interval"]}
+    return tuple(map(CompiledAction.from_document, document.get("actions", [backup | retries])))

@@ -141,7 +141,7 @@ class TranslatedSchedule:
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One job of a valid profile.
+    """One job of a valid profile; with `actions` in place of one backup, it is the first backup among them.
 
     `destination` is absolute for PULL: the directory that holds the mirror and the repository.
     `schedules` are in the order of the profile; `file` says where the job was written.
@@ -172,6 +172,11 @@ class Job:
     guard: Guard = field(default_factory=Guard)
     drill: Drill = field(default_factory=Drill)
     notify: Notification | None = None
+    actions: tuple[JobAction, ...] = ()
+
+    def parts(self) -> tuple[Job, ...]:
+        """What its actions are about: itself where it has no list of them."""
+        return tuple(action.job for action in self.actions) or (self,)
 
     def is_local_source(self) -> bool:
         """Whether the source is a path of this machine."""
@@ -206,6 +211,41 @@ class Job:
             "guard": self.guard.document() if self.guard != Guard() else None,
         }
         return values | {key: value for key, value in optional.items() if value} | self.drill.compiled()
+
+
+@dataclass(frozen=True, slots=True)
+class JobAction:
+    """One action of a job that has several: backup, verify, prune, check or restore.
+
+    Once a `mandatory` one has failed, those after it do not run. `job` is what it is about, `target` the directory
+    that a restore of `snapshot` goes to.
+    """
+
+    name: str
+    action: str
+    mandatory: bool
+    max_retries: int
+    retry_interval: timedelta
+    job: Job
+    target: str = ""
+    snapshot: str = ""
+
+    def compiled(self, agents: Mapping[str, str]) -> dict[str, object]:
+        """The action as the dispatcher reads it; `agents` has the paths of agents by name."""
+        values: dict[str, object] = {
+            "name": self.name,
+            "action": self.action,
+            "mandatory": self.mandatory,
+            "max_retries": self.max_retries,
+            "retry_interval": int(self.retry_interval.total_seconds()),
+            "agent": agents[self.job.type.agent()],
+            "job": self.job.compiled(),
+        }
+        if self.action != "restore":
+            return values
+        return values | {
+            "restore": {"snapshot": self.snapshot, "to": self.target, "paths": [], "force": True}
+        }
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ active are started, and all of them at once, by starting the target that wants t
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -58,13 +58,13 @@ class Wanted:
 
     `units` maps names to sealed texts; `links` paths below the units' directory to what they point to;
     `compiled` job ids to the compiled jobs' texts; `destinations` the ids of PULL jobs to the directories
-    that take their backups.
+    that take their backups, outer ones first.
     """
 
     units: Mapping[str, str]
     links: Mapping[str, str]
     compiled: Mapping[str, str]
-    destinations: Mapping[str, str] = field(default_factory=dict)
+    destinations: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,45 +7,22 @@ files, schedules, paths, agents and commands that must exist.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
+from cncopctl.core.action_tables import Part, action_faults, parts_of, table_of_another
 from cncopctl.core.configuration import Configuration
-from cncopctl.core.faults import Fault, ProfileError, shown
-from cncopctl.core.guard import Guard
+from cncopctl.core.faults import Fault, ProfileError, nearest, shown
 from cncopctl.core.host import Host
-from cncopctl.core.job import (
-    Commands,
-    Direction,
-    Drill,
-    Job,
-    JobType,
-    Limits,
-    Notification,
-    Priority,
-    Profile,
-    Retention,
-    Role,
-    TranslatedSchedule,
-)
+from cncopctl.core.job import Job, Profile, Role, TranslatedSchedule
+from cncopctl.core.job_checks import Found, place_faults, run_faults
+from cncopctl.core.job_tables import job_from_table
 from cncopctl.core.schedule import ScheduleError, Seed, parse, translate
-from cncopctl.core.spans import parse_size, parse_span, restic_span
-from cncopctl.core.unit_text import refusal
 
 if TYPE_CHECKING:
     from cncopctl.core.calendars import Blackout, Calendar
-
-# What the units' TimeoutStartSec= and the dispatcher's arithmetic are meant for.
-_LONGEST_SPAN = timedelta(days=366)
-# MemoryMax= takes 64 bits (systemd.resource-control(5)), and so do the engines.
-_LARGEST_SIZE = 2**63 - 1
-# NAME_MAX and PATH_MAX without its closing zero (limits.h); systemd refuses what is longer.
-_LONGEST_NAME, _LONGEST_PATH = 255, 4095
-
-_TEXTS = ("title", "description", "source", "destination", "credential")
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +34,18 @@ class Document:
     faults: tuple[Fault, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class _Pending:
+    """A job without faults of its own, to be built once all that its actions may be about is known."""
+
+    file: str
+    label: str
+    table: Mapping[str, Any]
+    parts: Sequence[Part]
+    schedules: tuple[TranslatedSchedule, ...]
+    blackout: Blackout | None
+
+
 @dataclass(slots=True)
 class _Reading:
     """What has been read so far, in order."""
@@ -65,7 +54,7 @@ class _Reading:
     repositories: PurePosixPath
     settings: Configuration
     calendars: Mapping[str, Calendar | None] = field(default_factory=dict)
-    jobs: dict[str, Job] = field(default_factory=dict)
+    pending: dict[str, _Pending] = field(default_factory=dict)
     seen: dict[str, str] = field(default_factory=dict)
     faults: list[Fault] = field(default_factory=list)
 
@@ -106,9 +95,10 @@ def build_profile(
         reading.faults += faults
     for document in documents:
         _read_document(document, reading)
+    jobs = {job_id: _build(pending, reading) for job_id, pending in reading.pending.items()}
     if reading.faults:
         raise ProfileError(reading.faults)
-    return Profile(_role(documents), reading.jobs, settings)
+    return Profile(_role(documents), {job_id: job for job_id, job in jobs.items() if job}, settings)
 
 
 def _role(documents: Iterable[Document]) -> Role:
@@ -140,122 +130,58 @@ def _note_id(file: str, label: str, table: Any, reading: _Reading) -> None:
 
 
 def _read_job(file: str, label: str, table: Mapping[str, Any], reading: _Reading) -> None:
-    faults = [
-        Fault(file, what, remedy, label, key)
-        for key, what, remedy in (
-            *_text_faults(table),
-            *_span_faults(table),
-            *_size_faults(table),
-            *_place_faults(table),
-            *_path_faults(table),
-            *_agent_faults(table, reading.host),
-            *_command_faults(table, reading.host),
-            *_credential_faults(table, reading.host),
-            *_effect_faults(table),
-        )
-    ]
+    parts = parts_of(table, reading.repositories)
+    faults: list[Fault] = []
+    for key, what, remedy in _all_faults(table, parts, reading.host):
+        fault = Fault(file, what, remedy, label, key)
+        faults += [fault] if fault not in faults else []
     schedules = _schedules(file, label, table, reading.host, faults)
     blackout = _blackout(file, label, table, reading, faults)
     reading.faults += faults
-    if not faults and table["id"] not in reading.jobs:
-        job = _job(file, table, schedules, reading)
-        reading.jobs[table["id"]] = replace(job, blackout=blackout) if blackout else job
+    if not faults and table["id"] not in reading.pending:
+        reading.pending[table["id"]] = _Pending(file, label, table, parts, schedules, blackout)
 
 
-def _text_faults(table: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
-    excluded = [("exclude", pattern) for pattern in table.get("exclude", [])]
-    for key, value in [(key, table[key]) for key in _TEXTS if key in table] + excluded:
-        if reason := refusal(value):
-            yield key, reason, "leave that character out"
+def _all_faults(table: Mapping[str, Any], parts: Sequence[Part], host: Host) -> Found:
+    yield from run_faults(table, host)
+    yield from action_faults(parts)
+    for part in (part for part in parts if not part.of):
+        yield from ((part.place(key), what, remedy) for key, what, remedy in place_faults(part.table, host))
 
 
-def _span_faults(table: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
-    for key in ("timeout", "retry_interval", "random_delay", "max_age"):
-        text = table.get(key, "1s")
-        span = _span(text)
-        if span > _LONGEST_SPAN:
-            yield key, f"{shown(text)} is longer than a year", f'write a shorter span, as in {key} = "6h"'
-        if not span and key == "timeout":
-            yield (
-                key,
-                "a run without any time cannot do anything",
-                'write how long a run may take, as in timeout = "6h"',
-            )
+def _build(pending: _Pending, reading: _Reading) -> Job | None:
+    """The job, with all its actions; None where one of them is about a job that is not there."""
+    tables = [_table(part, pending, reading) for part in pending.parts]
+    if not all(tables):
+        return None
+    jobs = [
+        job_from_table(pending.file, table, pending.schedules, reading.settings) for table in tables if table
+    ]
+    first = next((number for number, part in enumerate(pending.parts) if part.is_own_backup()), 0)
+    own = {"id": pending.table["id"], "title": pending.table.get("title", pending.table["id"])}
+    job = replace(jobs[first], **own, blackout=pending.blackout)
+    if "actions" not in pending.table:
+        return job
+    return replace(job, actions=tuple(map(Part.job_action, pending.parts, jobs)))
 
 
-def _span(text: str) -> timedelta:
-    try:
-        return parse_span(text)
-    except OverflowError:
-        return timedelta.max
-
-
-def _size_faults(table: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
-    for key in ("memory", "bandwidth"):
-        text = table.get("limits", {}).get(key, "1")
-        if parse_size(text) > _LARGEST_SIZE:
-            what = f"{shown(text)} is more than any machine has"
-            yield f"limits.{key}", what, f'write a smaller size, as in {key} = "2G"'
-
-
-def _place_faults(table: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
-    if table.get("direction", "PULL") == "PUSH":
-        if "destination" not in table:
-            yield (
-                "destination",
-                "is missing, and a PUSH job needs one",
-                'write where the copy goes, as in destination = "backup@store:/srv/www"',
-            )
-        return
-    destination = table.get("destination", "/unset")
-    if not destination.startswith("/"):
-        yield (
-            "destination",
-            f"{shown(destination)} is not an absolute path",
-            'write the whole path of a directory of this machine, as in destination = "/srv/backup/web-01"',
-        )
-
-
-def _path_faults(table: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
-    """Paths of this machine stand in units, where systemd takes only those that are normalized."""
-    for key in ("source", "destination"):
-        path = table.get(key, "")
-        if not path.startswith("/"):
-            continue
-        parts = PurePosixPath(path).parts
-        if ".." in parts:
-            yield key, f'{shown(path)} has ".." in it', "write the path that it leads to"
-        longest = max(len(part.encode()) for part in parts)
-        if longest > _LONGEST_NAME or len(path.encode()) > _LONGEST_PATH:
-            what = f"{shown(path)} is longer than Linux allows"
-            yield key, what, "255 bytes for each name and 4095 for the whole path are the most"
-
-
-def _agent_faults(table: Mapping[str, Any], host: Host) -> Iterator[tuple[str, str, str]]:
-    if JobType(table["type"]).agent() not in host.agents:
-        installed = [kind for kind in JobType if kind.agent() in host.agents]
-        yield (
-            "type",
-            f"no agent for {table['type']} is installed ({JobType(table['type']).agent()})",
-            f"installed are the agents for: {', '.join(installed) or 'no type at all'}",
-        )
-
-
-def _command_faults(table: Mapping[str, Any], host: Host) -> Iterator[tuple[str, str, str]]:
-    for key in ("run_before", "run_after_success", "run_after_failure"):
-        if key in table and (reason := host.commands.get(table[key], "there is no such file")):
-            yield (
-                key,
-                f"{shown(table[key])}: {reason}",
-                "user commands are executable files in the bin directory beside the profile, "
-                "which only root (or, for a user's jobs, that user) can write",
-            )
-
-
-def _credential_faults(table: Mapping[str, Any], host: Host) -> Iterator[tuple[str, str, str]]:
-    name = table.get("credential")
-    if name and name not in host.credentials:
-        yield "credential", f"{shown(name)} is not stored", f"store it with: cncopctl credential set {name}"
+def _table(part: Part, pending: _Pending, reading: _Reading) -> Mapping[str, Any] | None:
+    """The whole table that an action amounts to."""
+    if not part.of:
+        return part.table
+    if other := reading.pending.get(part.of):
+        backup = next((found for found in other.parts if found.is_own_backup()), None)
+        if backup:
+            return table_of_another(part, backup.table)
+        what, remedy = f"the job {shown(part.of)} backs up nothing", "name a job that has a backup of its own"
+    elif part.of in reading.seen:
+        return None  # its own faults are told
+    else:
+        near = nearest(part.of, reading.seen)
+        what = f"there is no job {shown(part.of)}"
+        remedy = f"did you mean {near}?" if near else f"the jobs are: {', '.join(sorted(reading.seen))}"
+    reading.faults.append(Fault(pending.file, what, remedy, pending.label, part.place("of")))
+    return None
 
 
 def _schedules(
@@ -277,15 +203,6 @@ def _schedules(
     return tuple(parsed)
 
 
-def _effect_faults(table: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
-    if "in_blackout" in table and "blackout" not in table:
-        yield (
-            "in_blackout",
-            "has no effect, as the job has no blackout",
-            'name the calendar too, as in blackout = "holidays"',
-        )
-
-
 def _blackout(
     file: str, label: str, table: Mapping[str, Any], reading: _Reading, faults: list[Fault]
 ) -> Blackout | None:
@@ -298,65 +215,3 @@ def _blackout(
     blackout, wrong = blackout_of(names, effect, reading.calendars, reading.host.now)
     faults += [Fault(file, what, remedy, label, "blackout") for what, remedy in wrong]
     return blackout
-
-
-def _job(
-    file: str,
-    table: Mapping[str, Any],
-    schedules: tuple[TranslatedSchedule, ...],
-    reading: _Reading,
-) -> Job:
-    return Job(
-        id=table["id"],
-        title=table.get("title", table["id"]),
-        description=table.get("description", ""),
-        type=JobType(table["type"]),
-        direction=Direction(table.get("direction", "PULL")),
-        enabled=table.get("enabled", True),
-        schedules=schedules,
-        catch_up=table.get("catch_up", True),
-        random_delay=parse_span(table.get("random_delay", "0")),
-        source=table["source"],
-        destination=table.get("destination") or str(reading.repositories / table["id"]),
-        exclude=tuple(table.get("exclude", ())),
-        credential=table.get("credential", ""),
-        max_retries=table.get("max_retries", 3),
-        retry_interval=parse_span(table.get("retry_interval", "1m")),
-        timeout=parse_span(table.get("timeout", "1d")),
-        commands=Commands(
-            table.get("run_before", ""),
-            table.get("run_after_success", ""),
-            table.get("run_after_failure", ""),
-        ),
-        keep=_retention(table.get("keep", reading.settings.repository.keep)),
-        limits=_limits(table.get("limits", {})),
-        priority=Priority(table.get("priority", "low")),
-        file=file,
-        notify=_notification(table.get("notify")),
-        guard=Guard.from_written(table.get("guard", {})),
-        drill=_drill(table),
-    )
-
-
-def _retention(table: Mapping[str, Any]) -> Retention:
-    return Retention(**{**table, "within": restic_span(table.get("within", ""))})
-
-
-def _drill(table: Mapping[str, Any]) -> Drill:
-    age = parse_span(table["max_age"]) if "max_age" in table else None
-    return Drill(table.get("sample"), age, table.get("min_files"))
-
-
-def _notification(table: Mapping[str, Any] | None) -> Notification | None:
-    if table is None:
-        return None
-    to, on = table["to"], table.get("on", ["failure", "recovery"])
-    return Notification(
-        to=tuple(dict.fromkeys([to] if isinstance(to, str) else to)),
-        on=tuple(dict.fromkeys([on] if isinstance(on, str) else on)),
-    )
-
-
-def _limits(table: Mapping[str, Any]) -> Limits:
-    sizes = {key: parse_size(table[key]) for key in ("memory", "bandwidth") if key in table}
-    return Limits(cpu=table.get("cpu"), io_weight=table.get("io_weight"), **sizes)

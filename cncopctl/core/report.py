@@ -22,6 +22,7 @@ EXCEPTION_BYTES = 2048
 
 # Bounds of texts in characters, and of all warnings of a run together.
 _TEXT, _WARNINGS = 2000, 16_000
+_ACTION = 500  # each, of at most fifty actions
 
 
 def finished_report(run: Run) -> dict[str, Any]:
@@ -112,4 +113,8 @@ def _bounded(document: dict[str, Any]) -> dict[str, Any]:
             warnings.append(f"… and {len(document['warnings']) - len(warnings)} more warnings")
             break
         warnings.append(warning)
-    return values | {"warnings": warnings}
+    actions = [
+        {key: legible(value, _ACTION) if isinstance(value, str) else value for key, value in action.items()}
+        for action in document.get("actions", ())
+    ]
+    return values | {"warnings": warnings} | ({"actions": actions} if actions else {})

@@ -16,7 +16,8 @@ class Run:
     """What is known of a run; `ended` and `outcome` are None while it lasts.
 
     The run id is systemd's invocation id, which the journal has on every line of the run, and which all
-    processes of one start of the service share (systemd.exec(5), $INVOCATION_ID).
+    processes of one start of the service share (systemd.exec(5), $INVOCATION_ID). `actions` tells how each of
+    several actions has ended; a run of one action has none.
     """
 
     id: str
@@ -33,6 +34,7 @@ class Run:
     bytes: int = 0
     log: str = ""
     warnings: tuple[str, ...] = field(default=())
+    actions: tuple[Mapping[str, Any], ...] = field(default=())
 
     def document(self) -> dict[str, Any]:
         """The run as JSON has it: instants in ISO 8601, what is not known left out."""
@@ -40,6 +42,7 @@ class Run:
         values["started"] = self.started.isoformat()
         values["ended"] = self.ended.isoformat() if self.ended else None
         values["warnings"] = list(self.warnings)
+        values["actions"] = [dict(action) for action in self.actions] or None
         return {key: value for key, value in values.items() if value is not None}
 
     @classmethod
@@ -56,6 +59,7 @@ class Run:
         if "outcome" in values:
             values["outcome"] = Outcome(values["outcome"])
         values["warnings"] = tuple(values.get("warnings", ()))
+        values["actions"] = tuple(values.get("actions", ()))
         return cls(**values)
 
 

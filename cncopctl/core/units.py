@@ -125,6 +125,7 @@ def _monotonic(translation: Translation) -> Iterator[tuple[str, str]]:
 
 def _service_values(job: Job, host: Host, layout: Layout) -> dict[str, object]:
     own = layout.scope is Scope.SYSTEM
+    is_local = all(map(_is_local, job.parts()))
     return {
         "id": job.id,
         "title": quote(job.title, Place.TEXT),
@@ -137,7 +138,7 @@ def _service_values(job: Job, host: Host, layout: Layout) -> dict[str, object]:
         # ExecStopPost= lines share this: a user's command after the run may take its time.
         "stop_timeout": 3600 if job.commands.after_success or job.commands.after_failure else 120,
         "mounts": " ".join(_mounts(job)) if layout.scope is not Scope.USER else "",
-        "needs_network": own and not _is_local(job),
+        "needs_network": own and not is_local,
         "credentials": [
             (name, quote(f"{layout.credentials}/{name}", Place.TEXT)) for name in credentials_of(job, host)
         ],
@@ -147,15 +148,17 @@ def _service_values(job: Job, host: Host, layout: Layout) -> dict[str, object]:
         "writable": " ".join(_writable(job, layout)),
         "private_tmp": not _touches_tmp(job),
         "capabilities": " ".join(_CAPABILITIES),
-        "address_families": "AF_UNIX" if _is_local(job) else "AF_UNIX AF_INET AF_INET6 AF_NETLINK",
+        "address_families": "AF_UNIX" if is_local else "AF_UNIX AF_INET AF_INET6 AF_NETLINK",
     }
 
 
 def credentials_of(job: Job, host: Host) -> list[str]:
     """Names of the credentials that a run of `job` is given."""
-    names = [REPOSITORY_PASSWORD] if job.direction is Direction.PULL else []
-    names += [job.credential] if job.credential else []
-    return names + ([KNOWN_HOSTS] if KNOWN_HOSTS in host.credentials and not _is_local(job) else [])
+    parts = job.parts()
+    names = [REPOSITORY_PASSWORD] if any(part.direction is Direction.PULL for part in parts) else []
+    names += [part.credential for part in parts if part.credential]
+    is_far = KNOWN_HOSTS in host.credentials and not all(map(_is_local, parts))
+    return list(dict.fromkeys(names + ([KNOWN_HOSTS] if is_far else [])))
 
 
 def _source_path(job: Job, layout: Layout) -> str:
@@ -171,9 +174,15 @@ def _is_local(job: Job) -> bool:
 
 
 def _mounts(job: Job) -> Iterator[str]:
-    for path in (job.source, job.destination):
-        if path.startswith("/"):
-            yield quote(path, Place.WORD)
+    for path in _paths(job):
+        yield quote(path, Place.WORD)
+
+
+def _paths(job: Job) -> list[str]:
+    """The places on this machine that the job's actions are about, each once."""
+    paths = [path for part in job.parts() for path in (part.source, part.destination)]
+    targets = [action.target for action in job.actions]
+    return list(dict.fromkeys(path for path in paths + targets if path.startswith("/")))
 
 
 def _writable(job: Job, layout: Layout) -> Iterator[str]:
@@ -183,13 +192,14 @@ def _writable(job: Job, layout: Layout) -> Iterator[str]:
     systemd's "failed at step NAMESPACE", and the run is closed and reported.
     """
     own = [str(path) for path in (layout.logs, layout.spool, layout.state, layout.cache)]
-    for path in own + ([job.destination] if job.destination.startswith("/") else []):
+    places = [part.destination for part in job.parts()] + [action.target for action in job.actions]
+    for path in dict.fromkeys(own + [place for place in places if place.startswith("/")]):
         yield quote(f"-{path}", Place.WORD)
 
 
 def _touches_tmp(job: Job) -> bool:
     """Whether a private /tmp would hide what the job is about: it would find its source empty."""
-    places = [posixpath.normpath(path) for path in (job.source, job.destination) if path.startswith("/")]
+    places = [posixpath.normpath(path) for path in _paths(job)]
     return any(_is_within(place, tmp) or _is_within(tmp, place) for place in places for tmp in _PRIVATE)
 
 

@@ -87,8 +87,10 @@ class ProfileSchema:
     def _resolved(self, node: dict[str, Any]) -> dict[str, Any]:
         if "$ref" not in node:
             return node
-        name = node["$ref"].removeprefix("#/$defs/")
-        return {**self.schema["$defs"][name], **node}
+        target: dict[str, Any] = self.schema
+        for name in node["$ref"].removeprefix("#/").split("/"):
+            target = target[name]
+        return {**self._resolved(target), **{key: value for key, value in node.items() if key != "$ref"}}
 
 
 def _sortable(path: Iterable[str | int]) -> list[tuple[int, str]]:

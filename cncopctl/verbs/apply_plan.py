@@ -126,9 +126,9 @@ def _make_destinations(plan: Plan, wanted: Wanted) -> None:
     the file system below.
     """
     for step in plan.of(Action.COMPILE):
-        destination = Path(wanted.destinations.get(step.name, "/"))
-        if step.reason == NEW_JOB and destination.parent.is_dir():
-            destination.mkdir(mode=0o700, exist_ok=True)
+        for destination in map(Path, wanted.destinations.get(step.name, ())):
+            if step.reason == NEW_JOB and destination.parent.is_dir():
+                destination.mkdir(mode=0o700, exist_ok=True)
 
 
 def _do(

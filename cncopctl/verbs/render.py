@@ -5,6 +5,7 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Mapping
 from datetime import datetime
+from pathlib import PurePosixPath
 from typing import Any
 
 from cncopctl.core.compiled import VERSION
@@ -37,10 +38,15 @@ def render(profile: Profile, host: Host, layout: Layout, compiled: Mapping[str, 
             job.id: _compiled_text(job, profile, host, compiled.get(job.id, ""))
             for job in profile.jobs.values()
         },
-        destinations={
-            job.id: job.destination for job in profile.jobs.values() if job.direction is Direction.PULL
-        },
+        destinations={job.id: _destinations(job) for job in profile.jobs.values()},
     )
+
+
+def _destinations(job: Job) -> list[str]:
+    """Directories that take the job's backups, after the one of its own in which several have theirs."""
+    places = [PurePosixPath(part.destination) for part in job.parts() if part.direction is Direction.PULL]
+    outer = [place.parent for place in places if place.parent.name == job.id]
+    return [str(place) for place in dict.fromkeys(outer + places)]
 
 
 def static_units(host: Host, layout: Layout, templates: UnitTemplates) -> dict[str, str]:
@@ -74,6 +80,8 @@ def _compiled_text(job: Job, profile: Profile, host: Host, before: str) -> str:
         "schedule_since": _schedule_since(before, schedules, host.now),
         "job": job.compiled(),
     }
+    if job.actions:
+        document["actions"] = [action.compiled(host.agents) for action in job.actions]
     if job.blackout:
         document["blackout"] = job.blackout.document()
     if job.notify:

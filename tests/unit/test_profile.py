@@ -107,7 +107,7 @@ FAULTY = [
         f'timezone: "../etc/passwd" {NOT_AS_IT_MUST_BE}',
         'write a zone of tzdata, as in timezone = "Europe/Berlin"',
     ),
-    ("source", None, "source is missing", SOURCE),
+    ("source", None, "source: is missing", SOURCE),
     ("source", '""', "source: is empty", SOURCE),
     ("source", '"/a\\tb"', f'source: "/a\\tb" {NOT_AS_IT_MUST_BE}', SOURCE),
     ("source", '"/a/../b"', 'source: "/a/../b" has ".." in it', "write the path that it leads to"),
