@@ -71,11 +71,11 @@ class CompiledJob:
     schedules: tuple[tuple[Any, str], ...]
     schedule_since: datetime
     values: Mapping[str, Any]
-    actions: tuple[CompiledAction, ...]
     blackout: Mapping[str, Any] | None = None
     max_parallel_jobs: int = 2
     days_of_logs: int = 90
     notify: Mapping[str, Any] | None = None
+    actions: tuple[CompiledAction, ...] = ()
 
     @classmethod
     def from_document(cls, document: Mapping[str, Any]) -> CompiledJob:

@@ -19,7 +19,7 @@ TIMER, SECOND = "cncop-job-a.timer", "cncop-job-a:2.timer"
 
 def job(*schedules: Any, blackout: dict[str, Any] | None = None) -> CompiledJob:
     texts = tuple((text, "UTC") for text in schedules)
-    return CompiledJob("a", "a", Role.LOCAL, "/agent", 0, 60, 60, texts, NOW, {}, (), blackout)
+    return CompiledJob("a", "a", Role.LOCAL, "/agent", 0, 60, 60, texts, NOW, {}, blackout)
 
 
 def continuous(**bounds: str) -> dict[str, str]:
