@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from enum import IntEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from cncopctl.core.engines.diagnosis import Diagnosis
 
 
@@ -20,7 +22,10 @@ class ExitStatus(IntEnum):
 
 
 class AgentError(Exception):
-    """The action failed: what is wrong in the user's words, what to do, and whether to try again."""
+    """The action failed: what is wrong in the user's words, what to do, and whether to try again.
+
+    `told` are further members of the result, by name: what was found out all the same.
+    """
 
     def __init__(
         self,
@@ -29,10 +34,12 @@ class AgentError(Exception):
         *,
         transient: bool = False,
         exit_status: ExitStatus = ExitStatus.ERROR,
+        told: Mapping[str, Any] | None = None,
     ) -> None:
         super().__init__(phrase)
         self.phrase = phrase
         self.hint = hint
+        self.told = told or {}
         self.exit_status = ExitStatus.RERUN if transient else exit_status
 
     @classmethod

@@ -48,7 +48,7 @@ def _perform(actions: Mapping[Action, Perform]) -> tuple[ExitStatus, Result]:
             raise AgentError(f"this agent cannot {request.action}", exit_status=ExitStatus.USAGE)
         return ExitStatus.OK, perform(request, Progress.from_environment())
     except AgentError as error:
-        return error.exit_status, Result(error.phrase, hint=error.hint)
+        return error.exit_status, Result(error.phrase, hint=error.hint, **error.told)
     except CncopError as error:
         status = ExitStatus.RERUN if getattr(error, "transient", False) else ExitStatus.ERROR
         return status, Result(error.message, hint=error.hint)

@@ -1,9 +1,5 @@
 """PULL: fetch a source into a mirror, and keep the mirror's history in a repository.
 
-    <destination>/mirror/       the source as it was at the last complete run, to be read with ls
-    <destination>/repository/   restic: every snapshot that was taken of the mirror
-    <destination>/partial/      what an interrupted transfer left, for the next one to go on from
-
 What differs between agents is how the mirror is fetched, and nothing else: each brings a `Fetch`.
 """
 
@@ -11,48 +7,44 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
-from cncopctl.agentkit.engine import run_lines
+from cncopctl.agentkit import proof
 from cncopctl.agentkit.failure import AgentError
-from cncopctl.agentkit.phrases import age, counted, size
+from cncopctl.agentkit.phrases import counted, size
+from cncopctl.agentkit.place import Place, Use, existing_place, open_repository
 from cncopctl.agentkit.progress import Progress
-from cncopctl.agentkit.request import REPOSITORY_PASSWORD, Request, Restore
+from cncopctl.agentkit.request import Request
+from cncopctl.agentkit.restore import claim_target, restore
 from cncopctl.agentkit.result import Result
+from cncopctl.agentkit.telling import teller
+from cncopctl.agentkit.verify import verify
 from cncopctl.core.engines import restic as reports
-from cncopctl.core.engines.snapshots import RootMetadata, Snapshot, find_snapshot, snapshot_tags
+from cncopctl.core.engines.snapshots import RootMetadata, Snapshot, snapshot_tags
+from cncopctl.core.guard import Count, Past, Suspicion, Then, suspicion
 from cncopctl.edges.restic import Repository, ResticError
+
+__all__ = [
+    "Fetch",
+    "Fetched",
+    "Place",
+    "accept",
+    "backup",
+    "check",
+    "claim_target",
+    "prune",
+    "restore",
+    "verify",
+]
 
 HOST = "cncop"
 """The host in every snapshot: a fixed one, so that renaming the machine does not cut the history in two."""
 
-_READ_PERCENT = 5
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """The parts of a PULL job's destination."""
-
-    destination: Path
-
-    @property
-    def mirror(self) -> Path:
-        """The readable copy."""
-        return self.destination / "mirror"
-
-    @property
-    def repository(self) -> Path:
-        """The history."""
-        return self.destination / "repository"
-
-    @property
-    def partial(self) -> Path:
-        """Half-transferred files."""
-        return self.destination / "partial"
+SUSPECT_HOST = "cncop-suspect"
+"""The host of snapshots that the guard suspects: the retention counts each host's snapshots for themselves."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,84 +63,104 @@ class Fetched:
 Fetch = Callable[[Request, Place, Progress], Fetched]
 
 
+@dataclass(frozen=True, slots=True)
+class _At:
+    """An action at a repository: what was asked, and where."""
+
+    request: Request
+    place: Place
+    repository: Repository
+    use: Use
+    progress: Progress
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """What a run has fetched, the job's past, and what the guard says of the two."""
+
+    fetched: Fetched
+    past: Past
+    fault: Suspicion | None
+
+
 def backup(request: Request, progress: Progress, fetch: Fetch) -> Result:
     """Bring the mirror up to date, and only when that is complete take a snapshot of it."""
     place = existing_place(request)
     repository = open_repository(request)
     if request.dry_run:
         return _would(fetch(request, place, progress))
-    place.mirror.mkdir(mode=0o700, exist_ok=True)
-    fetched = fetch(request, place, progress)
-    shutil.rmtree(place.partial, ignore_errors=True)
-    repository.ensure()
-    repository.remove_stale_locks()
-    summary = _take_snapshot(request, place, repository, fetched, progress)
-    warnings = list(fetched.warnings)
-    removed = _forget(request, repository, progress, warnings)
+    with place.in_use() as use:
+        place.mirror.mkdir(mode=0o700, exist_ok=True)
+        fetched = fetch(request, place, progress)
+        shutil.rmtree(place.partial, ignore_errors=True)
+        repository.ensure()
+        repository.remove_stale_locks()
+        past = _past(request, place, repository)
+        fault = suspicion(request.job.guard, past, fetched.files, fetched.bytes)
+        return _judged(_At(request, place, repository, use, progress), _Seen(fetched, past, fault))
+
+
+def _judged(at: _At, seen: _Seen) -> Result:
+    if seen.fault and seen.fault.then is Then.ERROR:
+        _refuse(at, seen, seen.fault)
+    is_known_empty = bool(seen.past.counts) or at.request.job.guard.empty is Then.OFF
+    if is_known_empty and not any(os.scandir(at.place.mirror)):
+        return _nothing(at, seen)
+    samples = proof.draw(at.place.mirror)
+    summary = _take_snapshot(at, seen)
+    warnings = [*seen.fetched.warnings, *_note(at, seen, summary.snapshot_id, samples)]
+    retained = reports.Retained()
+    if seen.fault:
+        warnings.append(_warning(at.request, seen.fault))
+    else:
+        retained = _forget(at, warnings)
     return Result(
-        _backup_phrase(summary, fetched, removed),
+        _backup_phrase(summary, seen.fetched, len(retained.removed)),
         snapshot=summary.snapshot_id,
         files=summary.files,
         bytes=summary.bytes,
-        files_changed=fetched.files_changed,
-        bytes_transferred=fetched.bytes_transferred,
+        files_changed=seen.fetched.files_changed,
+        bytes_transferred=seen.fetched.bytes_transferred,
         warnings=warnings,
-    )
-
-
-def restore(request: Request, progress: Progress) -> Result:
-    """Write a snapshot, or some paths of it, into a directory."""
-    wanted = request.wanted()
-    repository = open_repository(request)
-    snapshot = _wanted_snapshot(repository.snapshots(request.job.id), wanted, request)
-    _refuse_missing_paths(repository, snapshot, wanted)
-    is_new = claim_target(wanted, dry_run=request.dry_run)
-    told = f"the snapshot of {snapshot.time.astimezone():%Y-%m-%d %H:%M:%S} ({snapshot.short_id})"
-    if request.dry_run:
-        return Result(f"would restore {told} to {wanted.to}", snapshot=snapshot.id)
-    reader = _teller(progress, "restore", "restoring", snapshot.files, snapshot.bytes)
-    repository.restore(snapshot.id, wanted.to, paths=wanted.paths, on_message=reader)
-    if is_new and not wanted.paths and snapshot.root:
-        _apply(snapshot.root, wanted.to)
-    what = ", ".join(wanted.paths[:3]) + (" …" if len(wanted.paths) > 3 else "")
-    phrase = f"{what} of {told} restored to {wanted.to}" if what else f"{told} restored to {wanted.to}"
-    return Result(phrase, snapshot=snapshot.id, files=snapshot.files, bytes=snapshot.bytes)
-
-
-def verify(request: Request, progress: Progress) -> Result:
-    """Check the repository, read back a random part of its data, and see that there is a snapshot."""
-    repository = open_repository(request)
-    taken = repository.snapshots(request.job.id)
-    if not taken:
-        raise AgentError(
-            f"{repository.directory} has no snapshot of this job",
-            f"make one with: cncopctl runjob {request.job.id}",
-        )
-    progress.tell("verify", f"reading {_READ_PERCENT} % of the data back")
-    repository.remove_stale_locks()
-    repository.check(read_percent=_READ_PERCENT, on_message=lambda _message: None)
-    latest = taken[-1]
-    return Result(
-        f"repository sound, {_READ_PERCENT} % of its data read; {counted(len(taken), 'snapshot')}, "
-        f"the latest {age(datetime.now(UTC) - latest.time)} old",
-        snapshot=latest.id,
-        snapshots=[snapshot.as_dict() for snapshot in taken],
+        retention=retained.document() if retained.kept else None,
     )
 
 
 def prune(request: Request, progress: Progress) -> Result:
     """Remove the snapshots that no rule of the job keeps."""
+    place = existing_place(request)
     repository = open_repository(request)
     if not repository.exists():
         raise AgentError(f"there is no repository at {repository.directory} yet")
     if not request.job.keep:
         return Result("nothing to remove: the job keeps every snapshot")
-    if request.dry_run:
-        return Result("would remove the snapshots that no rule keeps")
-    progress.tell("prune", "removing old snapshots")
-    repository.remove_stale_locks()
-    removed = repository.forget(request.job.id, request.job.keep)
-    return Result(f"{counted(removed, 'snapshot')} removed")
+    with place.in_use() as use:
+        if request.dry_run:
+            retained = repository.forget(request.job.id, request.job.keep, dry_run=True)
+        else:
+            repository.remove_stale_locks()
+            retained = _prune(_At(request, place, repository, use, progress))
+        would = "would be " if request.dry_run else ""
+        return Result(
+            f"{counted(len(retained.removed), 'snapshot')} {would}removed, {len(retained.kept):,} kept",
+            retention=retained.document(),
+        )
+
+
+def accept(request: Request, _progress: Progress) -> Result:
+    """Take what the guard found fault with last as right: later runs are judged by it."""
+    place = existing_place(request)
+    with place.in_use():
+        past = _past(request, place, open_repository(request))
+        accepted = past.accepted()
+        if accepted == past:
+            return Result("nothing to accept: the guard found no fault with the last backup")
+        last = accepted.counts[-1]
+        told = f"{counted(last.files, 'file')}, {size(last.bytes)}"
+        if request.dry_run:
+            return Result(f"would accept {told}")
+        proof.write_past(place.proof, accepted)
+        return Result(f"accepted: {told} are usual from now on", files=last.files, bytes=last.bytes)
 
 
 def check(request: Request) -> list[str]:
@@ -165,125 +177,106 @@ def check(request: Request) -> list[str]:
     return [f"{place.destination} is there, its repository opens"]
 
 
-def existing_place(request: Request) -> Place:
-    """The destination, never created here: where its disk is not mounted, it would be made on another."""
-    path = request.job.destination
-    if not path.startswith("/"):
-        raise AgentError(f"the destination {path!r} is not an absolute path", "write it from / on")
-    destination = Path(path)
-    if not destination.is_dir():
-        raise AgentError(
-            f"{path} does not exist" if not destination.exists() else f"{path} is not a directory",
-            f"is its disk mounted? create it with: install -d -m 700 {path}",
-        )
-    return Place(destination)
+def _past(request: Request, place: Place, repository: Repository) -> Past:
+    """What the job's last backups held: as noted beside the repository, else as its tags tell."""
+    noted = proof.read_past(place.proof)
+    return proof.past_of(repository.snapshots(request.job.id)) if noted is None else noted
 
 
-def open_repository(request: Request) -> Repository:
-    """The job's repository, to be run as an engine of this agent."""
-    place = existing_place(request)
-    password = request.credential(REPOSITORY_PASSWORD)
-    return Repository(place.repository, password, cache_directory=None, runner=run_lines)
+def _note(at: _At, seen: _Seen, snapshot_id: str, samples: Sequence[proof.Sample]) -> list[str]:
+    """Keep what was counted and hashed; warnings where that is not possible: a backup is a backup without it."""
+    fetched, is_suspect = seen.fetched, seen.fault is not None
+    count = Count(fetched.files, fetched.bytes, at.request.run_id, snapshot_id, is_suspect=is_suspect)
+    try:
+        proof.write_past(at.place.proof, seen.past.with_(count))
+        if snapshot_id:
+            proof.write_samples(at.place.proof, snapshot_id, samples)
+    except OSError as error:
+        return [f"what drills compare with was not noted: {error.filename}: {error.strerror}"]
+    return []
 
 
-def claim_target(wanted: Restore, *, dry_run: bool) -> bool:
-    """Make sure that the target of a restore is a directory; whether it was empty.
+def _refuse(at: _At, seen: _Seen, fault: Suspicion) -> None:
+    """End the run for what the guard saw.
 
     Raises:
-        AgentError: there is something in it, and overwriting was not asked for.
+        AgentError: always; there is no snapshot of what was fetched.
     """
-    to = wanted.to
-    if to.exists() and not to.is_dir():
-        raise AgentError(f"{to} is not a directory", "name a directory to restore to")
-    is_empty = not to.exists() or not any(os.scandir(to))
-    if not is_empty and not wanted.force:
-        raise AgentError(
-            f"{to} is not empty",
-            "name an empty directory, or overwrite what is there with --force (nothing is deleted)",
-        )
-    if not dry_run:
-        to.mkdir(parents=True, exist_ok=True)
-    return is_empty
+    warnings = [*seen.fetched.warnings, *_note(at, seen, "", [])]
+    raise AgentError(
+        f"{fault.phrase}: no snapshot was taken, and old ones are kept",
+        f"is the source as it should be? if so: cncopctl accept {at.request.job.id}",
+        told={"files": seen.fetched.files, "bytes": seen.fetched.bytes, "warnings": warnings},
+    )
 
 
-def _take_snapshot(
-    request: Request, place: Place, repository: Repository, fetched: Fetched, progress: Progress
-) -> reports.BackupSummary:
-    root = root_metadata(place.mirror) if fetched.keeps_root else None
-    return repository.backup(
-        place.mirror,
-        host=HOST,
-        tags=snapshot_tags(request.job.id, request.run_id, root, fetched.files, fetched.bytes),
-        on_message=_teller(progress, "snapshot", "taking a snapshot", fetched.files, fetched.bytes),
+def _warning(request: Request, fault: Suspicion) -> str:
+    return (
+        f"{fault.phrase}: old snapshots are kept until the source is as usual, "
+        f"or you say that it is right: cncopctl accept {request.job.id}"
+    )
+
+
+def _nothing(at: _At, seen: _Seen) -> Result:
+    """A source without anything in it, of which restic takes no snapshot, and which nobody minds."""
+    warnings = [*seen.fetched.warnings, "the source is empty, so there is nothing to take a snapshot of"]
+    warnings += [_warning(at.request, seen.fault)] if seen.fault else []
+    warnings += _note(at, seen, "", [])
+    return Result("0 files, no snapshot", files=0, bytes=0, warnings=warnings)
+
+
+def _take_snapshot(at: _At, seen: _Seen) -> reports.BackupSummary:
+    fetched, is_suspect = seen.fetched, seen.fault is not None
+    root = root_metadata(at.place.mirror) if fetched.keeps_root else None
+    job, run = at.request.job.id, at.request.run_id
+    known = [count.snapshot for count in seen.past.counts if count.snapshot]
+    return at.repository.backup(
+        at.place.mirror,
+        host=SUSPECT_HOST if is_suspect else HOST,
+        tags=snapshot_tags(job, run, root, fetched.files, fetched.bytes, is_suspect=is_suspect),
+        on_message=teller(at.progress, "snapshot", "taking a snapshot", fetched.files, fetched.bytes),
+        parent=known[-1] if known else "",
     )
 
 
 def root_metadata(directory: Path) -> RootMetadata:
     """Mode, owner and time of a directory."""
-    stat = directory.stat()
-    return RootMetadata(stat.st_mode & 0o7777, stat.st_uid, stat.st_gid, stat.st_mtime_ns)
+    status = directory.stat()
+    return RootMetadata(status.st_mode & 0o7777, status.st_uid, status.st_gid, status.st_mtime_ns)
 
 
-def _apply(root: RootMetadata, directory: Path) -> None:
-    if os.geteuid() == 0:
-        os.chown(directory, root.uid, root.gid)
-    directory.chmod(root.mode)
-    os.utime(directory, ns=(root.mtime_ns, root.mtime_ns))
-
-
-def _forget(request: Request, repository: Repository, progress: Progress, warnings: list[str]) -> int:
+def _forget(at: _At, warnings: list[str]) -> reports.Retained:
     """Apply the retention. The backup is made whatever comes of it, so that a failure is a warning."""
-    if not request.job.keep:
-        return 0
-    progress.tell("prune", "removing old snapshots")
+    if not at.request.job.keep:
+        return reports.Retained()
     try:
-        return repository.forget(request.job.id, request.job.keep)
+        return _prune(at)
+    except AgentError as error:
+        warnings.append(f"old snapshots were not removed: {error.phrase}")
     except ResticError as error:
         warnings.append(f"old snapshots were not removed: {error.message}")
-        return 0
+    return reports.Retained()
 
 
-def _wanted_snapshot(taken: list[Snapshot], wanted: Restore, request: Request) -> Snapshot:
-    snapshot = find_snapshot(taken, wanted.snapshot)
-    if snapshot is not None:
-        return snapshot
-    if not taken:
-        raise AgentError(
-            "there is no snapshot of this job yet", f"make one with: cncopctl runjob {request.job.id}"
-        )
-    recent = ", ".join(known.short_id for known in reversed(taken[-3:]))
-    raise AgentError(
-        f"this job has no snapshot {wanted.snapshot}",
-        f"the latest are {recent}; see them all with: cncopctl snapshots {request.job.id}",
-    )
+def _prune(at: _At) -> reports.Retained:
+    """Remove what no rule keeps while nobody else is at the repository, and log who stays and why."""
+    at.progress.tell("prune", "removing old snapshots")
+    with at.use.alone():
+        retained = at.repository.forget(at.request.job.id, at.request.job.keep)
+    proof.forget_samples(at.place.proof, retained.removed)
+    for snapshot, reasons in retained.kept:
+        _log(f"kept {_named(snapshot)}: {', '.join(reasons)}")
+    for snapshot in retained.removed:
+        _log(f"removed {_named(snapshot)}: no rule keeps it")
+    return retained
 
 
-def _refuse_missing_paths(repository: Repository, snapshot: Snapshot, wanted: Restore) -> None:
-    missing = repository.missing(snapshot.id, wanted.paths) if wanted.paths else []
-    if missing:
-        raise AgentError(
-            f"the snapshot {snapshot.short_id} has no {', '.join(missing)}",
-            "write paths from the root of the backup, without the source's own path",
-        )
+def _named(snapshot: Snapshot) -> str:
+    return f"{snapshot.short_id} of {snapshot.time.astimezone():%Y-%m-%d %H:%M:%S}"
 
 
-def _teller(
-    progress: Progress, phase: str, phrase: str, files: int | None, total: int | None
-) -> Callable[[dict[str, Any]], None]:
-    progress.tell(phase, phrase, bytes_total=total, files_total=files)
-
-    def read(message: dict[str, Any]) -> None:
-        if progress.is_due() and (now := reports.advance(message)):
-            progress.tell(
-                phase,
-                phrase,
-                bytes_done=now.bytes_done,
-                bytes_total=total or now.bytes_total,
-                files_done=now.files_done,
-                files_total=files or now.files_total,
-            )
-
-    return read
+def _log(line: str) -> None:
+    print(line, file=sys.stderr)
 
 
 def _backup_phrase(summary: reports.BackupSummary, fetched: Fetched, removed: int) -> str:

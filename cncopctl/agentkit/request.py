@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import os
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from cncopctl.agentkit.failure import AgentError, ExitStatus
+from cncopctl.core.guard import Guard
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
 CONTRACT = 1
 REPOSITORY_PASSWORD = "repository-password"  # noqa: S105 - the name of a credential
 KNOWN_HOSTS = "ssh-known-hosts"
+DEFAULT_SAMPLE = 20
 
 Value = TypeVar("Value")
 
@@ -29,6 +32,7 @@ class Action(StrEnum):
     VERIFY = "verify"
     PRUNE = "prune"
     CHECK = "check"
+    ACCEPT = "accept"
 
 
 class Direction(StrEnum):
@@ -36,6 +40,18 @@ class Direction(StrEnum):
 
     PULL = "PULL"
     PUSH = "PUSH"
+
+
+@dataclass(frozen=True, slots=True)
+class Drill:
+    """What a drill restores and asks for: how many files, most seconds since the newest snapshot, its least files.
+
+    0 asks for nothing.
+    """
+
+    sample: int
+    max_age: int
+    min_files: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,13 +68,19 @@ class Job:
     credential: str
     keep: Mapping[str, int | str]
     bandwidth: int
+    guard: Guard
+    drill: Drill
 
 
 @dataclass(frozen=True, slots=True)
 class Restore:
-    """What to restore: `paths` from the root of the backup, all of it where there are none."""
+    """What to restore: `paths` from the root of the backup, all of it where there are none.
+
+    With `at`, the last snapshot that was taken by then, whatever `snapshot` says.
+    """
 
     snapshot: str
+    at: datetime | None
     to: Path
     paths: tuple[str, ...]
     force: bool
@@ -159,7 +181,20 @@ def _job(document: dict[str, Any]) -> Job:
         credential=_file_name(_get(document, "credential", str, "")),
         keep=_keep(_get(document, "keep", dict, {})),
         bandwidth=_get(document, "bandwidth", int, 0),
+        guard=_guard(document.get("guard") or {}),
+        drill=Drill(
+            _get(document, "sample", int, DEFAULT_SAMPLE),
+            _get(document, "max_age", int, 0),
+            _get(document, "min_files", int, 0),
+        ),
     )
+
+
+def _guard(written: Any) -> Guard:
+    try:
+        return Guard.from_written(written)
+    except (TypeError, ValueError) as error:
+        raise _misuse(f"guard has an unfit value: {error}") from error
 
 
 def _file_name(name: str) -> str:
@@ -187,10 +222,21 @@ def _restore(document: dict[str, Any]) -> Restore:
         raise _misuse(f"restore.to is not an absolute path: {to!r}")
     return Restore(
         snapshot=_get(document, "snapshot", str, "latest"),
+        at=_instant(_get(document, "at", str, "")),
         to=Path(to),
         paths=tuple(_relative(path) for path in _strings(document, "paths")),
         force=_get(document, "force", bool, False),
     )
+
+
+def _instant(text: str) -> datetime | None:
+    try:
+        at = datetime.fromisoformat(text) if text else None
+    except ValueError:
+        at = None
+    if text and (at is None or at.tzinfo is None):
+        raise _misuse(f"restore.at is not an instant with its offset from UTC: {text!r}")
+    return at
 
 
 def _relative(path: str) -> str:

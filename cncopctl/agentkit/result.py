@@ -27,6 +27,9 @@ class Result:
     warnings: list[str] = field(default_factory=list)
     hint: str = ""
     snapshots: list[dict[str, Any]] | None = None
+    retention: dict[str, Any] | None = None
+    drill: dict[str, Any] | None = None
+    overwritten: int | None = None
 
     def document(self) -> dict[str, Any]:
         """The result as the contract writes it: what nothing is said of is left out, save the snapshot."""

@@ -8,18 +8,17 @@ from __future__ import annotations
 
 import os
 import shutil
+import socket
 import subprocess
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, Protocol
+from pathlib import Path
+from typing import Any, Protocol
 
 from cncopctl.core.engines import restic as reports
 from cncopctl.core.engines.diagnosis import Diagnosis
 from cncopctl.core.engines.snapshots import Snapshot, job_tag, parse_snapshots
 from cncopctl.core.errors import CncopError
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 OnMessage = Callable[[dict[str, Any]], None]
 
@@ -117,16 +116,37 @@ class Repository:
     def remove_stale_locks(self) -> None:
         """Remove the locks that dead processes left; those of living ones stay (restic-unlock(1)).
 
-        Without any lock file restic is not asked: deriving its key takes half a second.
+        Without any lock file restic is not asked: deriving its key takes half a second. A lock whose process
+        number another program has got meanwhile, restic takes for a living one; we look closer.
         """
+        if not self._lock_ids():
+            return
+        self._run("unlock")
+        left = self._lock_ids()
+        if left and all(self._is_dead(lock) for lock in left):
+            self._run("unlock", "--remove-all")
+
+    def _lock_ids(self) -> list[str]:
         locks = self.directory / "locks"
-        if locks.is_dir() and any(locks.iterdir()):
-            self._run("unlock")
+        return [path.name for path in locks.iterdir()] if locks.is_dir() else []
+
+    def _is_dead(self, lock_id: str) -> bool:
+        """Whether a lock was left by a process of this machine whose number is another program's now."""
+        lock = reports.parse_lock(self._output("cat", "lock", lock_id, "--no-lock"))
+        if lock is None or lock.hostname != socket.gethostname():
+            return False
+        try:
+            program = Path(f"/proc/{lock.pid}/comm").read_text(encoding="utf-8", errors="replace").strip()
+        except OSError:
+            return False  # nobody's, which restic knows, or hidden from us
+        return program != "restic"
 
     def backup(
-        self, directory: Path, *, host: str, tags: Iterable[str], on_message: OnMessage
+        self, directory: Path, *, host: str, tags: Iterable[str], on_message: OnMessage, parent: str = ""
     ) -> reports.BackupSummary:
         """Snapshot what is in `directory`; the snapshot's root is the content of the directory.
+
+        Files are read only where they differ from those of `parent`; "" is the last snapshot of that host.
 
         Raises:
             ResticError: there is no snapshot. One that restic could only make in part is removed again.
@@ -140,15 +160,20 @@ class Repository:
 
         tagged = [word for tag in tags for word in ("--tag", tag)]
         quick = ["--no-scan"] if self._version() >= _NO_SCAN else []
-        command = ["backup", "--json", "--host", host, *tagged, *quick, "."]
+        base = ["--parent", parent] if self.has_snapshot(parent) else []
+        command = ["backup", "--json", "--host", host, *tagged, *quick, *base, "."]
         ended = self._start(command, on_message=read, cwd=directory)
         if ended.status == reports.INCOMPLETE:
             for summary in summaries:
                 self._run("forget", summary.snapshot_id)
-        self._raise_failed(ended)
+        self.raise_failed(ended)
         if not summaries:
             raise ResticError(Diagnosis("restic ended well, but named no snapshot"))
         return replace(summaries[-1], snapshot_id=self._whole_id(summaries[-1].snapshot_id))
+
+    def has_snapshot(self, snapshot_id: str) -> bool:
+        """Whether a snapshot of that whole id is there."""
+        return bool(snapshot_id) and (self.directory / "snapshots" / snapshot_id).is_file()
 
     def _whole_id(self, short_id: str) -> str:
         """The whole id: restic 0.14 reports the first eight digits of a new snapshot's."""
@@ -162,61 +187,126 @@ class Repository:
         text = self._output("snapshots", "--json", "--no-lock", "--tag", job_tag(job_id))
         return parse_snapshots(text)
 
-    def missing(self, snapshot_id: str, paths: Iterable[str]) -> list[str]:
-        """Those of `paths`, from the root of the backup, that are not in the snapshot."""
-        lost = {reports.as_listed(path): path for path in paths}
+    def walk(
+        self,
+        snapshot_id: str,
+        paths: Sequence[str] = (),
+        *,
+        recursive: bool = True,
+        on_node: Callable[[reports.Node], None],
+    ) -> None:
+        """Hand over what is in a snapshot, or only `paths` of it with what is below them, in its order.
+
+        Without `recursive`, of a directory only itself and what is directly in it.
+        """
 
         def read(message: dict[str, Any]) -> None:
-            lost.pop(message.get("path", ""), None)
+            if node := reports.parse_node(message):
+                on_node(node)
 
-        asked = ["/" + path.strip("/") for path in lost.values()]
-        self._raise_failed(self._start(["ls", "--json", "--no-lock", snapshot_id, *asked], on_message=read))
-        return list(lost.values())
+        options = ["--recursive"] if recursive else []
+        asked = ["/" + path.strip("/") for path in paths or ([] if recursive else [""])]
+        command = ["ls", "--json", "--no-lock", *options, snapshot_id, *asked]
+        self.raise_failed(self._start(command, on_message=read))
+
+    def diff(
+        self, older: str, newer: str, *, metadata: bool, on_change: Callable[[reports.Change], None]
+    ) -> None:
+        """Hand over what differs from one snapshot to another."""
+
+        def read(message: dict[str, Any]) -> None:
+            if change := reports.parse_change(message):
+                on_change(change)
+
+        options = ["--metadata"] if metadata else []
+        command = ["diff", "--json", "--no-lock", *options, older, newer]
+        self.raise_failed(self._start(command, on_message=read))
+
+    def find(self, job_id: str, patterns: Sequence[str]) -> list[tuple[str, reports.Node]]:
+        """What matches shell patterns in any snapshot of the job, with the snapshot's id."""
+        if not self.exists():
+            return []
+        words = ["find", "--json", "--no-lock", "--tag", job_tag(job_id), "--", *patterns]
+        return reports.parse_matches(self._output(*words))
 
     def restore(self, snapshot_id: str, to: Path, *, paths: Iterable[str], on_message: OnMessage) -> None:
         """Write the snapshot, or only `paths` of it, into `to`; overwrites, never deletes."""
         include = [word for path in paths for word in ("--include", reports.include_pattern(path))]
         sparse = ["--sparse"] if self._version() >= _SPARSE_RESTORE else []
         command = ["restore", "--json", "--no-lock", *sparse, "--target", str(to), *include, snapshot_id]
-        self._raise_failed(self._start(command, on_message=on_message))
+        self.raise_failed(self._start(command, on_message=on_message))
 
-    def forget(self, job_id: str, keep: Mapping[str, int | str]) -> int:
-        """Remove the job's snapshots that no rule keeps, and their data; how many were removed.
+    def forget(
+        self, job_id: str, keep: Mapping[str, int | str], *, dry_run: bool = False
+    ) -> reports.Retained:
+        """Remove the job's snapshots that no rule keeps, and their data; with `dry_run` only say which.
 
-        The snapshots of the job are one group, wherever the repository was mounted when they were made.
+        The snapshots of the job are one group, wherever the repository was mounted when they were made; those
+        that the guard suspects have a host of their own, and so are counted apart.
         """
         rules = [word for name, value in keep.items() for word in (f"--keep-{name}", str(value))]
+        found: list[reports.Retained] = []
         if not rules:
-            return 0
-        removed: list[int] = []
+            return reports.Retained()
 
         def read(line: bytes) -> None:
-            removed.extend(reports.forgotten(line))
+            if retained := reports.parse_retained(line):
+                found.append(retained)
 
-        command = ["forget", "--json", "--tag", job_tag(job_id), "--group-by", "", *rules, "--prune"]
-        self._raise_failed(self._start(command, on_line=read))
-        return sum(removed)
+        how = ["--dry-run", "--no-lock"] if dry_run else ["--prune"]
+        command = ["forget", "--json", "--tag", job_tag(job_id), "--group-by", "host", *rules, *how]
+        self.raise_failed(self._start(command, on_line=read))
+        return found[0] if found else reports.Retained()
 
-    def check(self, *, read_percent: int, on_message: OnMessage) -> None:
-        """Verify the repository's structure, and that a random part of its data reads back unchanged."""
-        subset = [f"--read-data-subset={read_percent}%"] if read_percent else []
-        self._raise_failed(self._start(["check", *subset], on_message=on_message))
+    def check(self, *, part: int, of: int, on_message: OnMessage) -> None:
+        """Verify the repository's structure, and that the given part of its data reads back unchanged.
+
+        It takes no lock of restic's, which would keep backups from beginning: what is added meanwhile does no
+        harm, since snapshots are read before the index. Callers see to it that nothing is removed meanwhile.
+        """
+        subset = "--read-data" if of == 1 else f"--read-data-subset={part}/{of}"
+        self.raise_failed(self._start(["check", "--no-lock", subset], on_message=on_message))
+
+    def size(self) -> int:
+        """Bytes of data in the repository."""
+        directories = (self.directory / "data").iterdir() if self.exists() else ()
+        return sum(
+            entry.stat().st_size
+            for directory in directories
+            if directory.is_dir()
+            for entry in os.scandir(directory)
+        )
 
     def opens(self) -> None:
         """Raise ResticError unless the repository opens with this password. Writes nothing."""
         self._output("cat", "config", "--no-lock")
 
+    def command(self, *words: str) -> list[str]:
+        """The command that has restic do `words` here, for callers that run it themselves."""
+        cache = ["--cache-dir", str(self.cache_directory)] if self.cache_directory else ["--no-cache"]
+        where = ["--repo", str(self.directory), "--password-file", str(self.password_file)]
+        return [_program(), *where, *cache, *words]
+
+    def raise_failed(self, ended: Ended) -> None:
+        """Say why restic did not end with 0.
+
+        Raises:
+            ResticError: it did not.
+        """
+        if ended.status != 0:
+            raise ResticError(reports.diagnose(ended.status, ended.errors, str(self.directory)))
+
     def _version(self) -> tuple[int, int]:
         lines: list[bytes] = []
-        self.runner([_program(), "version"], on_line=lines.append, cwd=None, env=_environment())
+        self.runner([_program(), "version"], on_line=lines.append, cwd=None, env=environment())
         return reports.version(b"\n".join(lines).decode(errors="replace"))
 
     def _run(self, *words: str) -> None:
-        self._raise_failed(self._start(list(words)))
+        self.raise_failed(self._start(list(words)))
 
     def _output(self, *words: str) -> str:
         lines: list[bytes] = []
-        self._raise_failed(self._start(list(words), on_line=lines.append))
+        self.raise_failed(self._start(list(words), on_line=lines.append))
         return b"\n".join(lines).decode(errors="replace")
 
     def _start(
@@ -233,13 +323,7 @@ class Repository:
             elif on_message and (message := reports.parse_line(line)):
                 on_message(message)
 
-        cache = ["--cache-dir", str(self.cache_directory)] if self.cache_directory else ["--no-cache"]
-        where = ["--repo", str(self.directory), "--password-file", str(self.password_file)]
-        return self.runner([_program(), *where, *cache, *words], on_line=read, cwd=cwd, env=_environment())
-
-    def _raise_failed(self, ended: Ended) -> None:
-        if ended.status != 0:
-            raise ResticError(reports.diagnose(ended.status, ended.errors, str(self.directory)))
+        return self.runner(self.command(*words), on_line=read, cwd=cwd, env=environment())
 
 
 def snapshots(repository: Path, password_file: Path, job_id: str) -> list[Snapshot]:
@@ -258,7 +342,7 @@ def _program() -> str:
     return program
 
 
-def _environment() -> dict[str, str]:
-    """Our environment without RESTIC_ variables, which would override what we ask for."""
+def environment() -> dict[str, str]:
+    """For restic: our environment without RESTIC_ variables, which would override what we ask for."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("RESTIC_")}
     return kept | {"RESTIC_PROGRESS_FPS": _PROGRESS_A_SECOND, "LC_ALL": "C.UTF-8"}

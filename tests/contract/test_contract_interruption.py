@@ -14,6 +14,8 @@ import pytest
 from contract_trees import contents, described
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from conftest import Asker
 
 SLOW = 1 << 20  # bytes a second: a tree of 24 MiB takes half a minute, whatever the machine
@@ -136,12 +138,12 @@ def test_killed_at_any_instant_no_snapshot_lies_and_the_next_run_succeeds(
     assert described(tmp_path / "after") == described(odd_tree)
 
 
-def holding_a_lock(asker: Asker) -> subprocess.Popen[bytes]:
+def holding_a_lock(asker: Asker, through: Sequence[str] = ()) -> subprocess.Popen[bytes]:
     """A restic that is backing up its stdin, which does not end: it holds a lock until it is killed."""
     where = ["--no-cache", "--repo", str(asker.destination / "repository")]
     password = ["--password-file", str(asker.credentials / "repository-password")]
     holder = subprocess.Popen(
-        ["restic", *where, *password, "backup", "--stdin", "--json"],
+        [*through, "restic", *where, *password, "backup", "--stdin", "--json"],
         env=os.environ | {"RESTIC_PROGRESS_FPS": "20"},
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
@@ -160,7 +162,7 @@ def test_a_repository_in_use_is_worth_another_try_and_a_dead_ones_lock_is_not_in
     job = {"source": str(small_tree), "keep": {"last": 1}}
     asker.backup(job=job)
     holder = holding_a_lock(asker)
-    busy = asker.ask("verify", job=job)
+    busy = asker.ask("prune", job=job)
     holder.kill()
     holder.communicate()
     assert (busy.status, "is in use by another restic" in busy.phrase) == (75, True), busy

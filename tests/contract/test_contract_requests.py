@@ -107,7 +107,7 @@ def test_the_repository_is_created_by_the_first_backup(asker: Asker, small_tree:
     (asker.destination / "repository").rename(asker.directory / "elsewhere")
     asker.backup(job={"source": str(small_tree)})
     assert len(asker.snapshots()) == 1
-    assert sorted(path.name for path in asker.destination.iterdir()) == ["mirror", "repository"]
+    assert sorted(path.name for path in asker.destination.iterdir()) == ["mirror", "proof", "repository"]
 
 
 def test_a_dry_run_changes_nothing(asker: Asker, small_tree: Path) -> None:
@@ -136,7 +136,7 @@ def test_retention_removes_what_no_rule_keeps(asker: Asker, small_tree: Path) ->
     pruned = asker.backup(job=job | {"keep": {"last": 2}})
     assert pruned.phrase.endswith("; 1 old snapshot removed")
     outcome = asker.ask("prune", job=job | {"keep": {"last": 1}})
-    assert (outcome.status, outcome.phrase) == (0, "1 snapshot removed")
+    assert (outcome.status, outcome.phrase) == (0, "1 snapshot removed, 1 kept")
     assert [snapshot["id"] for snapshot in asker.snapshots()] == [pruned.result["snapshot"]]
 
 
@@ -149,7 +149,8 @@ def test_verify_reads_the_repository_and_lists_its_snapshots(asker: Asker, small
     backup = asker.backup(job={"source": str(small_tree)})
     outcome = asker.ask("verify")
     assert outcome.status == 0, outcome
-    assert outcome.phrase.startswith("repository sound, 5 % of its data read; 1 snapshot, the latest ")
+    assert outcome.phrase.startswith("repository sound, all data read; 3 files (18 bytes) restored in ")
+    assert "and compared; 1 snapshot, the latest " in outcome.phrase
     assert [snapshot["id"] for snapshot in outcome.result["snapshots"]] == [backup.result["snapshot"]]
 
 

@@ -5,9 +5,14 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from cncopctl.core.engines.diagnosis import Diagnosis, Symptom, first_fitting, first_lines
+from cncopctl.core.engines.snapshots import Snapshot, parse_snapshot, parse_time
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
 
 INCOMPLETE = 3
 """`restic backup` could not read everything, and saved a snapshot all the same."""
@@ -73,15 +78,128 @@ def backup_summary(message: dict[str, Any]) -> BackupSummary | None:
     )
 
 
-def forgotten(line: bytes) -> list[int]:
-    """How many snapshots each group of a `forget --json` lost; empty for any other line."""
+@dataclass(frozen=True, slots=True)
+class Retained:
+    """What the retention made of a repository: who stays by which rules, and who went; each oldest first."""
+
+    kept: tuple[tuple[Snapshot, tuple[str, ...]], ...] = ()
+    removed: tuple[Snapshot, ...] = ()
+
+    def document(self) -> dict[str, Any]:
+        """Plain values for JSON."""
+        kept = [
+            {"id": snapshot.id, "time": snapshot.time.isoformat(), "reasons": list(reasons)}
+            for snapshot, reasons in self.kept
+        ]
+        removed = [{"id": snapshot.id, "time": snapshot.time.isoformat()} for snapshot in self.removed]
+        return {"kept": kept, "removed": removed}
+
+
+def parse_retained(line: bytes) -> Retained | None:
+    """What `forget --json` says; None for any other line, since prose of its prune follows.
+
+    Its reasons are in the order of what it keeps, without ids in old versions.
+    """
     if not line.startswith(b"["):
-        return []
+        return None
     try:
-        groups = json.loads(line)
+        groups = [group for group in json.loads(line) if isinstance(group, dict)]
     except ValueError:
-        return []
-    return [len(group.get("remove") or ()) for group in groups if isinstance(group, dict)]
+        return None
+    kept = [
+        (parse_snapshot(entry), tuple(str(word) for word in reason.get("matches") or ()))
+        for group in groups
+        for entry, reason in zip(group.get("keep") or (), group.get("reasons") or (), strict=False)
+    ]
+    removed = [parse_snapshot(entry) for group in groups for entry in group.get("remove") or ()]
+    return Retained(
+        tuple(sorted(kept, key=lambda pair: pair[0].time)),
+        tuple(sorted(removed, key=lambda snapshot: snapshot.time)),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Lock:
+    """A lock in a repository, and the process that took it."""
+
+    hostname: str
+    pid: int
+
+
+def parse_lock(text: str) -> Lock | None:
+    """What `cat lock` says, None where it says nothing that can be understood."""
+    try:
+        document = json.loads(text)
+        return Lock(str(document["hostname"]), int(document["pid"]))
+    except (ValueError, KeyError, TypeError):
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """A file, directory or link in a snapshot; `path` is from the root of the backup, without a slash before it."""
+
+    path: str
+    kind: str
+    permissions: str
+    uid: int
+    gid: int
+    size: int
+    modified: datetime
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values for JSON."""
+        return {
+            "path": self.path,
+            "type": self.kind,
+            "permissions": self.permissions,
+            "uid": self.uid,
+            "gid": self.gid,
+            "size": self.size,
+            "modified": self.modified.isoformat(),
+        }
+
+
+def parse_node(message: Mapping[str, Any]) -> Node | None:
+    """The node of a line of `ls --json` or a match of `find --json`; None where it is none."""
+    if "path" not in message or "type" not in message:
+        return None
+    return Node(
+        path=str(message["path"]).strip("/"),
+        kind=str(message["type"]),
+        permissions=str(message.get("permissions") or ""),
+        uid=int(message.get("uid") or 0),
+        gid=int(message.get("gid") or 0),
+        size=int(message.get("size") or 0),
+        modified=parse_time(str(message["mtime"])),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """How a path differs between two snapshots.
+
+    `kind` is restic's letter: `+` and `-` for added and removed, `M` content, `U` metadata, `T` type.
+    """
+
+    path: str
+    kind: str
+
+
+def parse_change(message: Mapping[str, Any]) -> Change | None:
+    """The change of a line of `diff --json`; None where it is none."""
+    if message.get("message_type") != "change":
+        return None
+    return Change(str(message["path"]).lstrip("/"), str(message["modifier"]))
+
+
+def parse_matches(text: str) -> list[tuple[str, Node]]:
+    """What `find --json` found: ids of snapshots with what matches in each."""
+    found = []
+    for entry in json.loads(text or "[]") or []:
+        nodes = [parse_node(match) for match in entry.get("matches") or ()]
+        found += [(str(entry["snapshot"]), node) for node in nodes if node]
+    return found
 
 
 def version(text: str) -> tuple[int, int]:
@@ -109,6 +227,12 @@ _LOCKED = ("the repository at {where} is in use by another restic", "")
 
 TABLE: tuple[Symptom, ...] = (
     Symptom(r"wrong password or no key found", *_WRONG_PASSWORD),
+    Symptom(
+        r"already locked.* by PID (?P<pid>\d+) on (?P<host>\S+)",
+        "the repository at {where} is in use by another restic",
+        "it is process {pid} on {host}; if that is long gone: restic unlock --remove-all",
+        transient=True,
+    ),
     Symptom(
         r"repository is already locked|unable to create lock in backend: repository",
         *_LOCKED,
@@ -163,10 +287,10 @@ _STATUSES: dict[int, tuple[tuple[str, str], bool]] = {
 def diagnose(status: int, errors: str, repository: str) -> Diagnosis:
     """Why restic ended with `status`, having written `errors`."""
     known = {"where": repository}
-    if status in _STATUSES:
+    found = first_fitting(TABLE, status, errors, known)
+    if status in _STATUSES and (found is None or found.transient != _STATUSES[status][1]):
         (phrase, hint), transient = _STATUSES[status]
         return Diagnosis(phrase.replace("{where}", repository), hint, transient)
-    found = first_fitting(TABLE, status, errors, known)
     if found is not None:
         return found
     words = first_lines(_prose(errors))

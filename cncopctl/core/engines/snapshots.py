@@ -12,6 +12,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
 TAG = "cncop"
+SUSPECT = "suspect"
+"""The tag of snapshots that the guard found fault with."""
+
 _JOB, _RUN, _ROOT, _FILES, _BYTES = "job=", "run=", "root=", "files=", "bytes="
 
 
@@ -56,6 +59,10 @@ class Snapshot:
     bytes: int | None = None
     root: RootMetadata | None = None
 
+    def is_suspect(self) -> bool:
+        """Whether the guard found fault with it."""
+        return SUSPECT in self.tags
+
     def as_dict(self) -> dict[str, Any]:
         """Plain values for JSON."""
         return {
@@ -76,10 +83,16 @@ def job_tag(job_id: str) -> str:
 
 
 def snapshot_tags(
-    job_id: str, run_id: str, root: RootMetadata | None, files: int | None, size: int | None
+    job_id: str,
+    run_id: str,
+    root: RootMetadata | None,
+    files: int | None,
+    size: int | None,
+    *,
+    is_suspect: bool = False,
 ) -> list[str]:
     """Tags of a new snapshot. restic 0.14 keeps no counts of its own, so they travel as tags as well."""
-    tags = [TAG, job_tag(job_id), f"{_RUN}{run_id}"]
+    tags = [TAG, job_tag(job_id), f"{_RUN}{run_id}"] + ([SUSPECT] if is_suspect else [])
     tags += [root.tag()] if root else []
     tags += [f"{_FILES}{files}"] if files is not None else []
     tags += [f"{_BYTES}{size}"] if size is not None else []
@@ -89,10 +102,11 @@ def snapshot_tags(
 def parse_snapshots(text: str) -> list[Snapshot]:
     """What `restic snapshots --json` lists, oldest first."""
     listed = json.loads(text) or []
-    return sorted((_snapshot(entry) for entry in listed), key=lambda snapshot: snapshot.time)
+    return sorted((parse_snapshot(entry) for entry in listed), key=lambda snapshot: snapshot.time)
 
 
-def _snapshot(entry: Mapping[str, Any]) -> Snapshot:
+def parse_snapshot(entry: Mapping[str, Any]) -> Snapshot:
+    """One snapshot as restic describes it."""
     tags = tuple(entry.get("tags") or ())
     return Snapshot(
         id=entry["id"],
@@ -126,5 +140,14 @@ def find_snapshot(snapshots: Iterable[Snapshot], wanted: str) -> Snapshot | None
     ordered = list(snapshots)
     if wanted == "latest":
         return ordered[-1] if ordered else None
-    found = [snapshot for snapshot in ordered if wanted and snapshot.id.startswith(wanted)]
+    found = [snapshot for snapshot in ordered if wanted and snapshot.id.startswith(wanted.lower())]
     return found[0] if len(found) == 1 else None
+
+
+def snapshot_at(snapshots: Iterable[Snapshot], at: datetime) -> Snapshot | None:
+    """The last snapshot that was taken by `at`; None where all are younger."""
+    return max(
+        (snapshot for snapshot in snapshots if snapshot.time <= at),
+        key=lambda snapshot: snapshot.time,
+        default=None,
+    )

@@ -13,6 +13,7 @@ from cncopctl.core.engines.snapshots import (
     find_snapshot,
     parse_snapshots,
     parse_time,
+    snapshot_at,
     snapshot_tags,
 )
 
@@ -132,11 +133,50 @@ def test_the_version_is_read(text: str, version: tuple[int, int]) -> None:
 @pytest.mark.parametrize("line", [b"", b"prose", b"{broken", b"[1]", b'"text"'])
 def test_a_line_that_is_no_message_says_nothing(line: bytes) -> None:
     assert restic.parse_line(line) == {}
-    assert restic.forgotten(b"x" + line) == []
+    assert restic.parse_retained(b"x" + line) is None
+    assert restic.parse_lock(line.decode()) is None
 
 
-def test_what_was_forgotten_is_counted_for_each_group() -> None:
-    assert restic.forgotten(b'[{"keep": [1], "remove": [1, 2]}, {"remove": null}]') == [2, 0]
+def test_who_was_kept_and_why_is_read_from_all_groups_oldest_first() -> None:
+    def snapshot(day: int) -> dict[str, str]:
+        return {"id": f"{day}" * 64, "time": f"2026-11-0{day}T01:00:00Z"}
+
+    groups = [
+        {
+            "keep": [snapshot(4), snapshot(2)],
+            "remove": [snapshot(1)],
+            "reasons": [{"matches": ["last snapshot", "daily snapshot"]}, {"matches": ["within 1y"]}],
+        },
+        {"keep": [snapshot(3)], "remove": None, "reasons": [{"matches": ["daily snapshot"]}]},
+    ]
+    retained = restic.parse_retained(json.dumps(groups).encode())
+    assert retained
+    assert [(kept.short_id[0], reasons) for kept, reasons in retained.kept] == [
+        ("2", ("within 1y",)),
+        ("3", ("daily snapshot",)),
+        ("4", ("last snapshot", "daily snapshot")),
+    ]
+    assert [removed.short_id[0] for removed in retained.removed] == ["1"]
+    assert retained.document()["removed"] == [{"id": "1" * 64, "time": "2026-11-01T01:00:00+00:00"}]
+    assert restic.parse_retained(b"[]") == restic.Retained()
+
+
+def test_the_last_snapshot_by_an_instant_is_found() -> None:
+    snapshots = parse_snapshots(LISTED)
+    found = [
+        snapshot_at(snapshots, datetime(2026, 11, day, hour, tzinfo=UTC))
+        for day, hour in ((20, 11), (20, 12), (21, 13), (22, 0))
+    ]
+    assert [snapshot and snapshot.short_id for snapshot in found] == [None, None, "970a015d", "2f2e254b"]
+
+
+def test_a_lock_says_whose_it_is() -> None:
+    told = '{"time": "2026-11-21T16:40:46Z", "exclusive": false, "hostname": "web", "username": "root", "pid": 42}'
+    assert restic.parse_lock(told) == restic.Lock("web", 42)
+    said = "unable to create lock in backend: repository is already locked by PID 42 on web by root (UID 0, GID 0)"
+    assert restic.diagnose(1, said, "/r").hint == (
+        "it is process 42 on web; if that is long gone: restic unlock --remove-all"
+    )
 
 
 def test_an_include_is_anchored_and_matches_itself_alone() -> None:

@@ -1,0 +1,204 @@
+"""What is kept beside a repository to prove it: what backups counted, hashes of some of their files, past drills.
+
+    proof/past.json             what the last backups held: core.guard.Past
+    proof/samples/<id>.json     hashes of some files of a snapshot, drawn anew for each
+    proof/drills.json           the last drills, and which part of the repository was read last
+
+All of it can be lost without harm: the past is read from the repository's tags, drills compare sizes alone.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import random
+import stat
+from collections.abc import Iterable
+from contextlib import suppress
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from cncopctl.core.engines.snapshots import Snapshot
+from cncopctl.core.guard import Count, Past
+
+_FILES = 50
+_BYTES = 64 << 20
+HEAD = 16 << 20
+"""Of a larger file only the beginning is hashed, so that a backup of one large file is not read twice."""
+
+_DRILLS = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """A file as it was at backup; `sha256` is of its first `hashed` bytes."""
+
+    path: str
+    size: int
+    hashed: int
+    sha256: str
+
+    def is_whole(self) -> bool:
+        """Whether all of the file was hashed."""
+        return self.hashed == self.size
+
+
+def read_past(proof: Path) -> Past | None:
+    """What the last backups held; None where that is not known here."""
+    try:
+        return Past.from_document(_read(proof / "past.json"))
+    except (KeyError, TypeError, ValueError):
+        return None
+
+
+def past_of(snapshots: Iterable[Snapshot]) -> Past:
+    """What the tags of a job's snapshots tell of the past."""
+    past = Past()
+    for snapshot in snapshots:
+        if snapshot.files is not None and snapshot.bytes is not None:
+            past = past.with_(
+                Count(
+                    snapshot.files,
+                    snapshot.bytes,
+                    snapshot.run_id,
+                    snapshot.id,
+                    is_suspect=snapshot.is_suspect(),
+                )
+            )
+    return past
+
+
+def write_past(proof: Path, past: Past) -> None:
+    """Keep what the last backups held."""
+    _write(proof / "past.json", past.document())
+
+
+def draw(mirror: Path) -> list[Sample]:
+    """Hash some files of the mirror, drawn at random, without walking all of it.
+
+    Each is found by going down at random, so that what lies in small directories is drawn more often.
+    """
+    listed: dict[bytes, list[os.DirEntry[bytes]]] = {}
+    samples: dict[bytes, Sample] = {}
+    left = _BYTES
+    for _ in range(_FILES * 4):
+        if len(samples) == _FILES or left <= 0:
+            break
+        path = _go_down(os.fsencode(mirror), listed)
+        if path is None or path in samples:
+            continue
+        with suppress(OSError):
+            samples[path] = _sample(path, os.fsencode(mirror), min(HEAD, left))
+            left -= samples[path].hashed
+    return list(samples.values())
+
+
+def _go_down(directory: bytes, listed: dict[bytes, list[os.DirEntry[bytes]]]) -> bytes | None:
+    while True:
+        if directory not in listed:
+            try:
+                listed[directory] = list(os.scandir(directory))
+            except OSError:
+                listed[directory] = []
+        if not listed[directory]:
+            return None
+        entry = random.choice(listed[directory])  # noqa: S311 - no secret
+        if not entry.is_dir(follow_symlinks=False):
+            return entry.path if entry.is_file(follow_symlinks=False) else None
+        directory = entry.path
+
+
+def _sample(path: bytes, mirror: bytes, most: int) -> Sample:
+    size, hashed, digest = hash_head(path, most)
+    return Sample(os.fsdecode(os.path.relpath(path, mirror)), size, hashed, digest)
+
+
+def hash_head(path: bytes | Path, most: int) -> tuple[int, int, str]:
+    """Size of a file, how many bytes of it were hashed (at most `most`), and their SHA-256.
+
+    Raises:
+        OSError: it cannot be read, or is no regular file.
+    """
+    digest, hashed = hashlib.sha256(), 0
+    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    with os.fdopen(descriptor, "rb", buffering=0) as file:
+        status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode):
+            raise OSError(None, "is no regular file", os.fsdecode(path))
+        while hashed < most and (chunk := file.read(min(1 << 20, most - hashed))):
+            digest.update(chunk)
+            hashed += len(chunk)
+    return status.st_size, hashed, digest.hexdigest()
+
+
+def write_samples(proof: Path, snapshot_id: str, samples: Iterable[Sample]) -> None:
+    """Keep the samples of a snapshot."""
+    (proof / "samples").mkdir(mode=0o700, exist_ok=True)
+    _write(proof / "samples" / f"{snapshot_id}.json", {"files": [asdict(sample) for sample in samples]})
+
+
+def read_samples(proof: Path, snapshot_id: str) -> list[Sample]:
+    """The samples of a snapshot; none where none were kept."""
+    try:
+        return [Sample(**entry) for entry in _read(proof / "samples" / f"{snapshot_id}.json")["files"]]
+    except (KeyError, TypeError, ValueError):
+        return []
+
+
+def forget_samples(proof: Path, removed: Iterable[Snapshot]) -> None:
+    """Remove the samples of snapshots that are gone."""
+    for snapshot in removed:
+        with suppress(OSError):
+            (proof / "samples" / f"{snapshot.id}.json").unlink(missing_ok=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Drills:
+    """The last drills, oldest first, and the part of the data that was read last: `part` of `of`."""
+
+    part: int = 0
+    of: int = 1
+    drills: tuple[dict[str, Any], ...] = field(default=())
+
+    @classmethod
+    def read(cls, proof: Path) -> Drills:
+        """What is known of the last drills."""
+        try:
+            document = _read(proof / "drills.json")
+            return cls(int(document["part"]), max(1, int(document["of"])), tuple(document["drills"]))
+        except (KeyError, TypeError, ValueError):
+            return cls()
+
+    def next_part(self, of: int) -> int:
+        """The part to read next where there are `of` parts: after the last one, round and round."""
+        done = self.part * of // self.of
+        return done % of + 1
+
+    def write(self, proof: Path, drill: dict[str, Any]) -> None:
+        """Note one more drill. Its part counts as read only where nothing was wrong with it."""
+        part, of = (drill["part"], drill["of"]) if drill["ok"] else (self.part, self.of)
+        drills = [*self.drills, drill][-_DRILLS:]
+        _write(proof / "drills.json", {"part": part, "of": of, "drills": drills})
+
+
+def _read(path: Path) -> dict[str, Any]:
+    """A JSON object from a file.
+
+    Raises:
+        ValueError: there is none.
+    """
+    try:
+        document = json.loads(path.read_bytes())
+    except OSError as error:
+        raise ValueError(str(error)) from error
+    if not isinstance(document, dict):
+        raise ValueError(f"{path} has no object in it")
+    return document
+
+
+def _write(path: Path, document: dict[str, Any]) -> None:
+    aside = path.with_name(f".{path.name}.new")
+    aside.write_text(json.dumps(document), encoding="utf-8")
+    aside.replace(path)
