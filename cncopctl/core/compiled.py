@@ -57,8 +57,8 @@ class CompiledJob:
     none of theirs, even where systemd, having reloaded, believes that it was missed. `schedules` has each
     as it was written, with its time zone. `values` is the job as its agent gets it, `blackout`
     the document of a core.calendars.Blackout, `notify` that of a core.job.Notification. `max_parallel_jobs`
-    and `days_of_logs` are the settings of cncop3.ini at the last sync. `actions` are the steps of a run: one backup,
-    or what the profile lists.
+    and `days_of_logs` are the settings of cncop3.ini at the last sync. Timers elapse up to `random_delay` seconds
+    later. `actions` are the steps of a run: one backup, or what the profile lists.
     """
 
     id: str
@@ -76,6 +76,7 @@ class CompiledJob:
     days_of_logs: int = 90
     notify: Mapping[str, Any] | None = None
     actions: tuple[CompiledAction, ...] = ()
+    random_delay: int = 0
 
     @classmethod
     def from_document(cls, document: Mapping[str, Any]) -> CompiledJob:
@@ -107,6 +108,7 @@ class CompiledJob:
                 max_parallel_jobs=document.get("max_parallel_jobs", 2),
                 days_of_logs=document.get("days_of_logs", 90),
                 notify=document.get("notify"),
+                random_delay=document.get("random_delay", 0),
             )
         except (KeyError, TypeError, ValueError) as error:
             raise InstallError(

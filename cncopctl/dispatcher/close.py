@@ -47,7 +47,7 @@ def close(layout: Layout, job: CompiledJob) -> int:
         tell_end(output, run)
     if not problems:
         files.remove()
-    if run.log and (done := prune(layout)):
+    if run.log and (done := prune(layout, job.days_of_logs)):
         print(f"{job.id}: {done}", file=sys.stderr)
     return 1 if problems else 0
 

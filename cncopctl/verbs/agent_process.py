@@ -64,13 +64,14 @@ class AgentProcess:
         """Pass on what it tells until it ends; its exit status, negative for a signal.
 
         Raises:
-            Stopped, KeyboardInterrupt: came from a signal handler; the agent was told, and has ended.
+            Stopped, KeyboardInterrupt, OSError: came from a signal handler or from whom it was passed on to; the
+                agent was told to stop, and has ended.
         """
         try:
             self._listen(on_prose, on_progress)
-        except (Stopped, KeyboardInterrupt):
+        except (Stopped, KeyboardInterrupt, OSError):
             self._process.terminate()
-            self._listen(on_prose, on_progress)
+            self._listen(on_prose, lambda _: None)
             self._process.wait()
             raise
         return self._process.wait()

@@ -84,6 +84,8 @@ def _compiled_text(job: Job, profile: Profile, host: Host, before: str) -> str:
         document["actions"] = [action.compiled(host.agents) for action in job.actions]
     if job.blackout:
         document["blackout"] = job.blackout.document()
+    if job.random_delay:
+        document["random_delay"] = int(job.random_delay.total_seconds())
     if job.notify:
         document["notify"] = job.notify.document()
     return tomli_w.dumps(document)

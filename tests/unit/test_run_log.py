@@ -148,9 +148,9 @@ def test_a_full_disk_is_told_and_the_rest_is_still_said(capfd: pytest.CaptureFix
     assert capfd.readouterr().err.splitlines() == [output.fault, "one", "two", "without end"]
 
 
-def test_days_are_those_of_the_settings_and_a_last_failure_stays(tmp_path: Path) -> None:
+def test_the_log_of_a_last_failure_stays(tmp_path: Path) -> None:
     layout = Layout.directory(tmp_path)
-    for directory in (layout.logs, layout.compiled_jobs, layout.configuration):
+    for directory in (layout.logs, layout.compiled_jobs):
         directory.mkdir(parents=True)
     for number in range(12):
         aged(layout.logs, date(2026, 11, 21) - timedelta(days=number))
@@ -159,14 +159,17 @@ def test_days_are_those_of_the_settings_and_a_last_failure_stays(tmp_path: Path)
         run = Run(f"{name}{day}", name, name, NOW - timedelta(days=21 - day), outcome=outcome, log=str(log))
         History(layout.history).add(run)
     (layout.compiled_jobs / "a.toml").touch()
-    assert prune(layout) == ""
-    layout.settings.write_text("[defaults]\ndays_of_logs = 7\n")
-    assert prune(layout) == "2 old logs were removed"
+    assert prune(layout, 90) == ""
+    assert prune(layout, 7) == "2 old logs were removed"
     assert left(layout.logs) == [f"CA-26-11-{day}_0230.log" for day in (11, *range(13, 22))]
 
 
-def test_settings_that_cannot_be_read_cost_no_log(tmp_path: Path) -> None:
+def test_a_history_that_cannot_be_read_costs_no_log(tmp_path: Path) -> None:
     layout = Layout.directory(tmp_path)
-    layout.configuration.mkdir(parents=True)
-    layout.settings.write_text("[defaults]\ndays_of_logs = few\n")
-    assert prune(layout).startswith("old logs are not removed: cncop3.ini: [defaults] days_of_logs: ")
+    for directory in (layout.logs, layout.state):
+        directory.mkdir(parents=True)
+    for number in range(12):
+        aged(layout.logs, date(2026, 11, 21) - timedelta(days=number))
+    layout.history.write_bytes(b"no database" * 99)
+    assert prune(layout, 7).startswith(f"old logs are not removed: {layout.history}: ")
+    assert len(left(layout.logs)) == 12
