@@ -14,6 +14,9 @@ EX_TEMPFAIL = 75
 # RFC 8259, section 6: larger numbers are not the same to every reader.
 _MOST = 2**53 - 1
 
+# How the phrase of a run begins that was SKIPPED because of another one of its job.
+UNDER_WAY = "another run of this job is under way"
+
 
 class Outcome(StrEnum):
     """OK, ERROR and RE-RUN are what agents end with; a run can also have been SKIPPED or ABORTED."""

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from cncopctl.core.compiled import CompiledJob
 from cncopctl.core.layout import Layout, Scope
 from cncopctl.core.naming import service_name, timer_name
-from cncopctl.core.outcome import Outcome
+from cncopctl.core.outcome import UNDER_WAY, Outcome
 from cncopctl.core.run import Run
 from cncopctl.dispatcher.hindrance import Hindrance, hindrance, may_be_hindered
 from cncopctl.dispatcher.slot import wait_for_slot
@@ -46,7 +46,7 @@ def _may_pass(layout: Layout, job: CompiledJob, timer: str, now: datetime) -> bo
     with JobLock(layout.locks, job.id) as lock:
         if lock.take():
             return True
-        skip(layout, job, f"another run of this job is under way: {lock.holder()}", now)
+        skip(layout, job, f"{UNDER_WAY}: {lock.holder()}", now)
         return False
 
 

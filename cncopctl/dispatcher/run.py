@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from cncopctl.core.compiled import CompiledJob
 from cncopctl.core.layout import Layout
 from cncopctl.core.log_line import begin_text
-from cncopctl.core.outcome import Outcome
+from cncopctl.core.outcome import UNDER_WAY, Outcome
 from cncopctl.core.run import Run
 from cncopctl.dispatcher.gate import skip
 from cncopctl.dispatcher.performer import Performer
@@ -32,7 +32,7 @@ def run(layout: Layout, job: CompiledJob) -> int:
     now = datetime.now(UTC)
     with JobLock(layout.locks, job.id) as lock:
         if not lock.take(run_id(), now):
-            skip(layout, job, f"another run of this job is under way: {lock.holder()}", now)
+            skip(layout, job, f"{UNDER_WAY}: {lock.holder()}", now)
             return 0
         hold_slot(layout, job, now)
         with RunOutput.begin(layout.logs, job.id, run_id(), now) as output:
