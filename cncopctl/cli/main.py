@@ -17,8 +17,10 @@ from cncopctl.core.faults import ProfileError, nearest, printable
 # Each command is imported when it is asked for: `cncopctl jobs` does not wait for what a sync needs.
 _COMMANDS = {
     "check": "Check the profile, and tell everything that is wrong with it.",
+    "check-backups": "Check whether all that should have run did, for monitoring.",
     "credential": "Store, list and remove keys and passwords.",
     "doctor": "Look for what is wrong, or will be.",
+    "history": "Show the runs that have ended, newest first.",
     "jobs": "Show the jobs, their next runs and last outcomes.",
     "pause": "Keep timers from starting jobs for a while.",
     "restore": "Bring back files of a job from one of its snapshots.",

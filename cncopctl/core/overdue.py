@@ -78,6 +78,7 @@ class JobFacts:
         running: what runs now.
         usual: how long it usually takes.
         silenced: why nothing starts it now, because somebody wants it so.
+        idle: why nothing will start it, though nobody has said that of the job.
     """
 
     id: str
@@ -93,6 +94,7 @@ class JobFacts:
     running: Running | None = None
     usual: timedelta | None = None
     silenced: str = ""
+    idle: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,7 +239,7 @@ def _by_schedule(
 ) -> tuple[State, str]:
     what = missed(job, now, up_since)
     if what is None or what.late <= min(LATE, limits.grace):
-        return State.OK, ""
+        return (State.WARNING, job.idle) if job.idle else (State.OK, "")
     down = ", when timers were not up" if what.was_down else ""
     if what.late <= limits.grace:
         return State.WARNING, f"is late: it was to run at {show(what.at)}{down}"

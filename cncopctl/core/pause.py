@@ -11,7 +11,8 @@ from typing import Any, Self
 from cncopctl.core.errors import UsageError
 from cncopctl.core.spans import parse_span
 
-_SPAN = re.compile(r"[0-9]{1,9}(s|m|min|h|d|w)( *[0-9]{1,9}(s|m|min|h|d|w))*")
+# A time span as people write it: "2h", "1d 12h".
+SPAN = re.compile(r"[0-9]{1,9}(s|m|min|h|d|w)( *[0-9]{1,9}(s|m|min|h|d|w))*")
 _HINT = 'write a time such as 2026-12-24T18:00, a date, or a span such as "2h" or "3d"'
 
 
@@ -74,7 +75,7 @@ def parse_until(text: str, now: datetime, zone: tzinfo) -> datetime:
         UsageError: it is neither, or past.
     """
     try:
-        if _SPAN.fullmatch(text):
+        if SPAN.fullmatch(text):
             at = now + parse_span(text)
         else:
             written = datetime.fromisoformat(text)

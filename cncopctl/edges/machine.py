@@ -64,6 +64,13 @@ def boots_since(since: datetime) -> int:
     return sum(datetime.fromisoformat(time).replace(tzinfo=UTC) >= since for time in begun)
 
 
+def booted_at() -> datetime:
+    """When the machine was booted (proc(5), /proc/stat)."""
+    lines = Path("/proc/stat").read_text(encoding="ascii").splitlines()
+    seconds = next(line.split()[1] for line in lines if line.startswith("btime "))
+    return datetime.fromtimestamp(int(seconds), UTC)
+
+
 def _output(*command: str) -> str:
     """What a program prints; "" where it is missing, fails or takes too long."""
     try:

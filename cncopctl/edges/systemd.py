@@ -24,6 +24,7 @@ from cncopctl.core.errors import SystemdError
 _NAME = b"org.freedesktop.systemd1"
 _PATH = b"/org/freedesktop/systemd1"
 _MANAGER = b"org.freedesktop.systemd1.Manager"
+_UNIT = b"org.freedesktop.systemd1.Unit"
 _TIMER = b"org.freedesktop.systemd1.Timer"
 _NEVER = 2**63  # systemd writes "infinity" as the largest number of microseconds
 _STRING, _ARRAY, _END = ord("s"), ord("a"), -1
@@ -46,6 +47,20 @@ class LoadedUnit:
     def is_up(self) -> bool:
         """Whether it is active, or on its way there."""
         return self.active_state in ("active", "activating", "reloading")
+
+
+@dataclass(frozen=True, slots=True)
+class UnitState:
+    """How one unit stands, loaded or not.
+
+    `active_since` is None where it is not active; `refused_at` is when its conditions kept it from starting last,
+    None if they held then.
+    """
+
+    load_state: str
+    active_state: str
+    active_since: datetime | None
+    refused_at: datetime | None
 
 
 class Systemd:
@@ -100,6 +115,25 @@ class Systemd:
             for row in rows
         )
         return {unit.name: unit for unit in found}
+
+    def state_of(self, unit: str) -> UnitState:
+        """How `unit` stands; its file is read if it was not loaded."""
+        path: bytes = self._call("LoadUnit", unit)
+        load_state, active_state = (
+            str(self._get(path, _UNIT, name, b"s")) for name in (b"LoadState", b"ActiveState")
+        )
+        has_held = bool(self._get(path, _UNIT, b"ConditionResult", b"b"))
+        since = self._instant(path, b"ActiveEnterTimestamp")
+        return UnitState(
+            load_state,
+            active_state,
+            active_since=since if active_state == "active" else None,
+            refused_at=None if has_held else self._instant(path, b"ConditionTimestamp"),
+        )
+
+    def _instant(self, path: bytes, name: bytes) -> datetime | None:
+        microseconds = int(self._get(path, _UNIT, name, b"t"))
+        return datetime.fromtimestamp(microseconds / 1e6, UTC) if 0 < microseconds < _NEVER else None
 
     def next_elapses(self, timers: Iterable[LoadedUnit]) -> dict[str, datetime]:
         """When each of `timers` elapses next, by name; those that never will are left out."""

@@ -1,0 +1,87 @@
+"""An installation under a directory with a past: jobs, and runs that have ended."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import tomli_w
+
+from cncopctl.core.layout import Layout
+from cncopctl.core.outcome import Outcome
+from cncopctl.core.run import Run
+from cncopctl.edges.history import History
+
+PROGRAMS = Path(sys.executable).parent
+HOUR = timedelta(hours=1)
+# Runs of the tests begin and end on whole minutes, so that spans are what they say.
+NOW = datetime.now(UTC).replace(second=0, microsecond=0)
+
+
+@dataclass(frozen=True)
+class Past:
+    """The installation, and what an administrator sees of it."""
+
+    root: Path
+
+    @property
+    def layout(self) -> Layout:
+        return Layout.directory(self.root)
+
+    def job(self, job_id: str, *schedules: object, title: str = "", **document: Any) -> None:
+        """Install a job whose timers follow `schedules` (in UTC) since long ago."""
+        values = {
+            "id": job_id,
+            "title": title or job_id,
+            "type": "RSYNC",
+            "direction": "PULL",
+            "catch_up": True,
+        }
+        compiled = {
+            "compiled": 1,
+            "agent": "/bin/true",
+            "role": "LOCAL",
+            "schedules": [{"text": schedule, "zone": "UTC"} for schedule in schedules],
+            "schedule_since": datetime(2020, 1, 1, tzinfo=UTC),
+            "job": {**values, "max_retries": 0, "retry_interval": 60, "timeout": 3600},
+            **document,
+        }
+        self.layout.compiled_jobs.mkdir(parents=True, exist_ok=True)
+        (self.layout.compiled_jobs / f"{job_id}.toml").write_text(tomli_w.dumps(compiled))
+
+    def run(
+        self, job_id: str, ago: timedelta, outcome: Outcome = Outcome.OK, run_id: str = "", **more: Any
+    ) -> Run:
+        """Add a run that began so long ago and took ten minutes."""
+        began = NOW - ago
+        ended = began + timedelta(minutes=10)
+        run = Run(
+            run_id or f"{job_id}-{began:%d%H%M}", job_id, job_id, began, ended=ended, outcome=outcome, **more
+        )
+        assert History(self.layout.history).add(run) == ""
+        return run
+
+    def say(self, *words: str | Path, status: int = 0, program: str = "cncopctl", **environment: str) -> str:
+        """What a program of ours prints, given these words; on stderr, where it ends with another status than 0."""
+        done = subprocess.run(
+            [PROGRAMS / program, *words, "--root", self.root],
+            env={**os.environ, "TZ": "UTC", **environment},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        assert done.returncode == status, f"{done.returncode}\n{done.stdout}{done.stderr}"
+        assert "Traceback" not in done.stderr
+        return done.stdout + done.stderr
+
+
+def daily(ago: timedelta) -> str:
+    """A schedule that was last due so long ago, in UTC."""
+    return f"{NOW - ago:%-M %-H} * * *"
