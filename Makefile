@@ -14,7 +14,7 @@ RUNTIME := python3 python3-click python3-jinja2 python3-jsonschema python3-pyste
 MANAGER := dbus dbus-daemon dbus-user-session procps util-linux mount
 # What the tests need besides: real servers, and real machines.
 TESTS := systemd-container mmdebstrap debian-archive-keyring git libpam-systemd openssh-server iproute2 acl attr \
-         python3-aiosmtpd openssl
+         python3-aiosmtpd openssl man-db
 # What the Debian package is built with.
 BUILDING := build-essential debhelper dh-python pybuild-plugin-pyproject python3-all python3-hatchling
 
@@ -44,6 +44,7 @@ check: venv  ## Lint, format and type checks
 	.venv/bin/ruff format --check .
 	.venv/bin/mypy cncopctl tests benchmarks
 	.venv/bin/mypy --scripts-are-modules agents/backupagent*
+	MYPYPATH=packaging/manual .venv/bin/mypy packaging
 
 test: check  ## All checks and tests, on real systemd and real servers
 	$(call install,$(MANAGER) $(TESTS))

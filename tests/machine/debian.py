@@ -48,7 +48,7 @@ def build_package(release: str, scratch: Path) -> tuple[Path, str]:
         package = scratch / name
         with package.open("wb") as file:
             subprocess.run(builder.argv("cat", f"{TREE}/dist/{name}"), stdout=file, check=True)
-        lintian = ["lintian", "--allow-root", "--pedantic", "--fail-on=none"]
+        lintian = ["lintian", "--allow-root", "--pedantic", "--display-info", "--fail-on=none"]
         said = builder.run("sh", "-c", f"{shlex.join(lintian)} {TREE}/dist/*.changes", timeout=300).stdout
     return package, said
 

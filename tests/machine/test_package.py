@@ -75,6 +75,10 @@ def active_since(machine: Machine, unit: str) -> str:
     return machine.property(unit, "ActiveEnterTimestampMonotonic")
 
 
+def test_lintian_has_nothing_to_say(built: Built) -> None:
+    assert built.lintian == ""
+
+
 def test_after_install_all_is_up_nothing_failed_and_one_line_says_what_is_next(
     machine: Machine, said: str, before: Before
 ) -> None:
@@ -101,6 +105,20 @@ def test_directories_have_the_modes_and_owners_that_they_need(machine: Machine, 
         "/run/cncop 755 root root",
     ]
     assert machine.run("id", "--name", "--groups", "cncop").stdout == "cncop\n"
+
+
+def test_the_manual_and_completion_are_there(machine: Machine, said: str) -> None:
+    pages = machine.run("sh", "-c", "ls /usr/share/man/man*/cncop*").stdout
+    assert {"man8/cncopctl.8.gz", "man5/cncop-profile.5.gz", "man7/cncop.target.7.gz"} <= {
+        "/".join(line.split("/")[-2:]) for line in pages.splitlines()
+    }
+    for path in ("bash-completion/completions/cncopctl", "zsh/vendor-completions/_cncopctl"):
+        assert "_CNCOPCTL_COMPLETE" in machine.read(f"/usr/share/{path}")
+    typed = "source /usr/share/bash-completion/completions/cncopctl; COMP_WORDS=(cncopctl sync); COMP_CWORD=1"
+    completed = machine.run(
+        "bash", "-c", f"{typed}; _cncopctl_completion cncopctl; echo ${{COMPREPLY[@]}}"
+    ).stdout
+    assert completed == "sync-profile\n"
 
 
 def test_a_profile_is_synced_and_its_job_runs(synced: Machine) -> None:
