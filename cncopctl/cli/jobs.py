@@ -31,7 +31,7 @@ def command(layout: Layout, *, as_json: bool) -> int:
         click.echo(json.dumps([_document(state) for state in states], indent=2))
     elif states:
         print_table(
-            ("JOB", "TITLE", "NEXT RUN", "LAST RUN", "TOOK", "OUTCOME"),
+            ("JOB", "TITLE", "STATUS", "NEXT RUN", "LAST RUN", "TOOK", "OUTCOME"),
             map(_row, states),
             right=("TOOK",),
             flexible=("TITLE", "OUTCOME"),
@@ -52,9 +52,12 @@ def _row(state: JobState) -> tuple[str, ...]:
         outcome = f"running: {state.progress.sentence()}".rstrip(": ")
     elif state.pause:
         outcome = f"{state.pause.sentence()}; {outcome}"
+    elif state.halt:
+        outcome = f"{state.halt.sentence()}; {outcome}"
     return (
         state.job.id,
         state.job.title,
+        str(state.status),
         show_minute(state.next_run),
         show_left(run.started) if run else "-",
         took,
@@ -69,6 +72,7 @@ def _document(state: JobState) -> dict[str, Any]:
         "description": state.job.values.get("description", ""),
         "type": state.job.values["type"],
         "direction": state.job.values["direction"],
+        "status": str(state.status),
         "next_run": state.next_run.isoformat() if state.next_run else None,
         "running": state.progress is not None,
         "now": state.progress.sentence() if state.progress else None,

@@ -21,6 +21,7 @@ _COMMANDS = {
     "credential": "Store, list and remove keys and passwords.",
     "doctor": "Look for what is wrong, or will be.",
     "history": "Show the runs that have ended, newest first.",
+    "job": "Stop, start, abort or remove a job.",
     "jobs": "Show the jobs, their next runs and last outcomes.",
     "pause": "Keep timers from starting jobs for a while.",
     "restore": "Bring back files of a job from one of its snapshots.",
@@ -95,32 +96,37 @@ def cncopctl() -> None:
 
 def main() -> int:
     """Run the command line and return its exit status (design: 0, 1, 2, 3, 10 to 14, 130)."""
+    return run_program(cncopctl, "cncopctl")
+
+
+def run_program(command: click.Command, program: str) -> int:
+    """Run one of our programs and return its exit status; what goes wrong is said on stderr, in words that help."""
     try:
-        status = cncopctl.main(prog_name="cncopctl", standalone_mode=False)
+        status = command.main(prog_name=program, standalone_mode=False)
         return status if isinstance(status, int) else 0
     except CncopError as error:
-        _say(error)
+        _say(error, program)
         return error.exit_status
     except click.UsageError as error:
-        return _usage(error)
+        return _usage(error, program)
     except click.ClickException as error:
-        print(f"cncopctl: {error.format_message()}", file=sys.stderr)
+        print(f"{program}: {error.format_message()}", file=sys.stderr)
         return error.exit_code
     except (KeyboardInterrupt, click.Abort):
-        print("cncopctl: interrupted", file=sys.stderr)
+        print(f"{program}: interrupted", file=sys.stderr)
         return 130
     except Exception:  # noqa: BLE001 - the last word on what we did not foresee
         traceback.print_exc()
-        print("cncopctl: this is a bug: please report it with the lines above", file=sys.stderr)
+        print(f"{program}: this is a bug: please report it with the lines above", file=sys.stderr)
         return 1
 
 
-def _say(error: CncopError) -> None:
+def _say(error: CncopError, program: str) -> None:
     if isinstance(error, ProfileError):
         for fault in error.faults:
-            _print(f"cncopctl: {fault}", fault.remedy)
+            _print(f"{program}: {fault}", fault.remedy)
     else:
-        _print(f"cncopctl: {error.message}", error.hint)
+        _print(f"{program}: {error.message}", error.hint)
 
 
 def _print(message: str, hint: str) -> None:
@@ -131,13 +137,13 @@ def _print(message: str, hint: str) -> None:
         print(f"hint: {printable(hint)}", file=sys.stderr)
 
 
-def _usage(error: click.UsageError) -> int:
+def _usage(error: click.UsageError, program: str) -> int:
     message, _, hint = error.format_message().partition("\nhint: ")
     if isinstance(error, click.NoSuchOption):
         message = f"no such option: {error.option_name}"
         hint = f"did you mean {' or '.join(error.possibilities)}?" if error.possibilities else ""
-    program = error.ctx.command_path if error.ctx else "cncopctl"
-    _print(f"{program}: {message}", hint or f"see: {program} --help")
+    place = error.ctx.command_path if error.ctx else program
+    _print(f"{place}: {message}", hint or f"see: {place} --help")
     return 2
 
 

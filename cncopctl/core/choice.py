@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import Protocol, TypeVar
 
 from cncopctl.core.compiled import CompiledJob
 from cncopctl.core.errors import UsageError
@@ -10,7 +11,46 @@ from cncopctl.core.faults import nearest, shown
 from cncopctl.core.job import Role
 
 
-def choose_jobs(words: Iterable[str], jobs: Sequence[CompiledJob]) -> list[CompiledJob]:
+class Named(Protocol):
+    """What a command line can name: a job, or what is left of one."""
+
+    @property
+    def id(self) -> str:
+        """Its id."""
+
+    @property
+    def title(self) -> str:
+        """Its title."""
+
+
+_Named = TypeVar("_Named", bound=Named)
+
+
+def select_jobs(
+    words: Sequence[str], installed: Sequence[CompiledJob], *, alljobs: bool, kind: str | None
+) -> list[CompiledJob]:
+    """The jobs that cncopagent is to run, in their order: those of `words`, all, or all of a type.
+
+    Raises:
+        UsageError: not one of the three is asked for, or there is no such job.
+    """
+    if [bool(words), alljobs, bool(kind)].count(True) != 1:
+        hint = "name the jobs, or take all with -a, or all of a type with -t TYPE"
+        raise UsageError("which jobs?" if not words and not kind else "too many ways to say which jobs", hint)
+    if words:
+        return choose_jobs(words, installed)
+    chosen = [job for job in installed if not kind or job.values["type"] == kind.upper()]
+    if not chosen and kind:
+        known = sorted({str(job.values["type"]) for job in installed})
+        raise UsageError(
+            f"no job is of type {shown(kind)}", f"installed are jobs of type: {', '.join(known) or 'none'}"
+        )
+    if not chosen:
+        raise UsageError("no job is installed", "write a profile, then run: cncopctl sync-profile")
+    return in_order(chosen)
+
+
+def choose_jobs(words: Iterable[str], jobs: Sequence[_Named]) -> list[_Named]:
     """The jobs that `words` name by id or title, each once, in the words' order.
 
     Raises:
@@ -19,7 +59,7 @@ def choose_jobs(words: Iterable[str], jobs: Sequence[CompiledJob]) -> list[Compi
     return list({job.id: job for job in (choose_job(word, jobs) for word in words)}.values())
 
 
-def choose_job(word: str, jobs: Sequence[CompiledJob]) -> CompiledJob:
+def choose_job(word: str, jobs: Sequence[_Named]) -> _Named:
     """The job that `word` names: by its id, else by its title, whose case does not matter.
 
     Raises:
@@ -37,7 +77,7 @@ def choose_job(word: str, jobs: Sequence[CompiledJob]) -> CompiledJob:
     raise UsageError(f"there is no job {shown(word)}", _hint(word, jobs))
 
 
-def _hint(word: str, jobs: Sequence[CompiledJob]) -> str:
+def _hint(word: str, jobs: Sequence[Named]) -> str:
     if not jobs:
         return "no job is installed yet: write a profile, then run cncopctl sync-profile"
     names = {name: job.id for job in jobs for name in (job.id, job.title)}

@@ -141,6 +141,11 @@ class Layout:
         return self.state / "pauses"
 
     @property
+    def halts(self) -> Path:
+        """One file for each job that was stopped or removed by hand."""
+        return self.state / "halts"
+
+    @property
     def history(self) -> Path:
         """The database of finished runs."""
         return self.state / "history.sqlite"

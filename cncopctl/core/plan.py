@@ -11,7 +11,7 @@ active are started, and all of them at once, by starting the target that wants t
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -58,13 +58,23 @@ class Wanted:
 
     `units` maps names to sealed texts; `links` paths below the units' directory to what they point to;
     `compiled` job ids to the compiled jobs' texts; `destinations` the ids of PULL jobs to the directories
-    that take their backups, outer ones first.
+    that take their backups, outer ones first; `halted` the ids of jobs that somebody has stopped or removed
+    to a word on that.
     """
 
     units: Mapping[str, str]
     links: Mapping[str, str]
     compiled: Mapping[str, str]
     destinations: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    halted: Mapping[str, str] = field(default_factory=dict)
+
+    def concerns(self, job_id: str) -> bool:
+        """Whether the profile has the job, though it may be halted."""
+        return job_id in self.compiled or job_id in self.halted
+
+    def reason(self, job_id: str) -> str:
+        """Why something of the job is removed."""
+        return self.halted.get(job_id, _REMOVED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,23 +148,23 @@ def make_plan(wanted: Wanted, installed: Installed, loaded: Loaded | None, *, pr
     removable = [
         name
         for name in surplus
-        if not _is_foreign(installed.units[name]) and (prune or job_of(name) in wanted.compiled)
+        if not _is_foreign(installed.units[name]) and (prune or wanted.concerns(job_of(name)))
     ]
     running = [name for name in removable if _runs_on(name, loaded)]
     removed = [name for name in removable if name not in running]
-    ghosts = [name for name in _ghosts(wanted, installed, loaded) if prune or job_of(name) in wanted.compiled]
+    ghosts = [name for name in _ghosts(wanted, installed, loaded) if prune or wanted.concerns(job_of(name))]
     steps = [
         *_compile(wanted, installed),
-        *_retire([name for name in removed if is_timer(name)], ghosts, installed, loaded),
+        *_retire([*filter(is_timer, removed), *_halted(wanted, installed, loaded), *ghosts], wanted, loaded),
         *_write(wanted, installed),
         *_link(wanted, installed),
-        *_delete(removed),
+        *_delete(removed, wanted),
     ]
     if loaded is not None:
         steps += _reload(steps, installed, loaded)
         steps += _start(wanted, installed, loaded)
     kept = {job_of(name) for name in surplus if name not in removed}
-    steps += _forget(wanted, installed, kept) if prune else []
+    steps += _forget(wanted, installed, kept, prune=prune)
     staying = [name for name in surplus if name not in removable]
     return Plan(tuple(steps), tuple(_notes(staying, running, installed, loaded)), conflicts)
 
@@ -185,19 +195,28 @@ def _ghosts(wanted: Wanted, installed: Installed, loaded: Loaded | None) -> list
     ]
 
 
-def _retire(
-    removed: Iterable[str], ghosts: Iterable[str], installed: Installed, loaded: Loaded | None
-) -> Iterator[Step]:
+def _halted(wanted: Wanted, installed: Installed, loaded: Loaded | None) -> list[str]:
+    """Timers that stay and are still at work, though their job is halted."""
+    return [
+        name
+        for name in wanted.units
+        if job_of(name) in wanted.halted and is_timer(name)
+        if (loaded and loaded.is_active(name)) or f"{TARGET}.wants/{name}" in installed.links
+    ]
+
+
+def _retire(timers: Sequence[str], wanted: Wanted, loaded: Loaded | None) -> Iterator[Step]:
     if loaded is None:
         return
-    for name in (*removed, *ghosts):
+    for name in timers:
         if loaded.is_active(name):
-            yield Step(Action.STOP, name, _REMOVED)
-    # A stamp left behind would make a later job of the same id run at once (systemd.timer(5), Persistent=).
-    # It is systemd that removes it, and only for units that it has loaded.
-    for name in (*removed, *ghosts):
+            yield Step(Action.STOP, name, wanted.reason(job_of(name)))
+    # A stamp left behind would make a later job of the same id run at once (systemd.timer(5), Persistent=), or
+    # one that was stopped when it is started again. It is systemd that removes it, and only for units that it
+    # has loaded.
+    for name in timers:
         if name in loaded.from_files:
-            yield Step(Action.CLEAN, name, _REMOVED)
+            yield Step(Action.CLEAN, name, wanted.reason(job_of(name)))
 
 
 def _write(wanted: Wanted, installed: Installed) -> Iterator[Step]:
@@ -234,14 +253,15 @@ def _link(wanted: Wanted, installed: Installed) -> Iterator[Step]:
         # Where a package brings the target, enabling it is the package's affair and the administrator's.
         stays = link in wanted.links or not job_of(unit)
         if not stays and (unit in wanted.units or unit not in installed.units):
-            yield Step(Action.UNLINK, link, _REMOVED)
+            yield Step(Action.UNLINK, link, wanted.reason(job_of(unit)))
 
 
-def _delete(removed: Iterable[str]) -> Iterator[Step]:
+def _delete(removed: Iterable[str], wanted: Wanted) -> Iterator[Step]:
     for name in removed:
+        reason = wanted.reason(job_of(name))
         if is_timer(name):
-            yield Step(Action.UNLINK, f"{TARGET}.wants/{name}", _REMOVED)
-        yield Step(Action.DELETE, name, _REMOVED)
+            yield Step(Action.UNLINK, f"{TARGET}.wants/{name}", reason)
+        yield Step(Action.DELETE, name, reason)
 
 
 def _reload(steps: Iterable[Step], installed: Installed, loaded: Loaded) -> Iterator[Step]:
@@ -256,7 +276,8 @@ def _reload(steps: Iterable[Step], installed: Installed, loaded: Loaded) -> Iter
 
 
 def _start(wanted: Wanted, installed: Installed, loaded: Loaded) -> Iterator[Step]:
-    waiting = [name for name in (TARGET, *wanted.units) if name == TARGET or is_timer(name)]
+    timers = (name for name in wanted.units if is_timer(name) and job_of(name) not in wanted.halted)
+    waiting = [TARGET, *timers]
     idle = [name for name in waiting if not loaded.is_active(name)]
     if idle and loaded.resumes:
         stopped = [name for name in idle if name in installed.units]
@@ -264,10 +285,10 @@ def _start(wanted: Wanted, installed: Installed, loaded: Loaded) -> Iterator[Ste
         yield Step(Action.START, TARGET, reason)
 
 
-def _forget(wanted: Wanted, installed: Installed, kept: Iterable[str]) -> Iterator[Step]:
+def _forget(wanted: Wanted, installed: Installed, kept: Collection[str], *, prune: bool) -> Iterator[Step]:
     for job_id in installed.compiled:
-        if job_id not in wanted.compiled and job_id not in kept:
-            yield Step(Action.FORGET, job_id, _REMOVED)
+        if job_id not in wanted.compiled and job_id not in kept and (prune or wanted.concerns(job_id)):
+            yield Step(Action.FORGET, job_id, wanted.reason(job_id))
 
 
 def _notes(

@@ -17,6 +17,7 @@ from typing import Any
 from cncopctl import __version__
 from cncopctl.core.host import Host
 from cncopctl.core.layout import Layout
+from cncopctl.core.life_cycle import Halt
 from cncopctl.core.plan import Installed, Wanted
 from cncopctl.core.units import REPOSITORY_PASSWORD
 from cncopctl.edges.files import write_atomically
@@ -45,7 +46,7 @@ class LastSync:
         return Wanted(units, self.links, compiled) if same else None
 
 
-def fingerprint(layout: Layout, host: Host, files: Sequence[ProfileFile]) -> str:
+def fingerprint(layout: Layout, host: Host, files: Sequence[ProfileFile], halts: Mapping[str, Halt]) -> str:
     """A digest over everything that units are made from."""
     facts = {
         "program": [__version__, host.python, _own_files()],
@@ -60,6 +61,7 @@ def fingerprint(layout: Layout, host: Host, files: Sequence[ProfileFile]) -> str
             for file in find_calendar_files(layout.calendars)
         ],
         "settings": _digest_of(layout.settings),
+        "halts": sorted((job, halt.status) for job, halt in halts.items()),
         "files": [[file.name, sha256(file.content).hexdigest(), repr(file.fault)] for file in files],
     }
     return sha256(json.dumps(facts).encode()).hexdigest()

@@ -2,28 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from cncopctl.core.compiled import CompiledJob
 from cncopctl.core.layout import Layout
-from cncopctl.core.naming import PATTERN, job_of, move_timer_name
+from cncopctl.core.life_cycle import Event, Halt, Status, event_of, status_of
+from cncopctl.core.naming import PATTERN, is_timer, job_of, move_timer_name, service_name
 from cncopctl.core.pause import Pause
 from cncopctl.core.run import Progress, Run
 from cncopctl.core.schedule import Seed, next_after, parse
 from cncopctl.edges.compiled_jobs import read_compiled_jobs
+from cncopctl.edges.halts import read_halts
 from cncopctl.edges.history import History
 from cncopctl.edges.machine import machine_id
 from cncopctl.edges.pauses import read_pauses
 from cncopctl.edges.run_files import running
-from cncopctl.edges.systemd import Systemd
+from cncopctl.edges.systemd import LoadedUnit, Systemd
 
 
 @dataclass(frozen=True, slots=True)
 class JobState:
     """A job as it stands; `next_run` is None where no timer will start it, `progress` where it does not run.
 
-    While it is paused, what elapses before the pause's end starts nothing.
+    While it is paused, what elapses before the pause's end starts nothing; `halt` is there while it is stopped.
     """
 
     job: CompiledJob
@@ -31,6 +34,13 @@ class JobState:
     last_run: Run | None
     progress: Progress | None
     pause: Pause | None = None
+    status: Status = Status.SCHEDULED
+    halt: Halt | None = None
+
+    @property
+    def event(self) -> Event:
+        """What somebody wants to become of it and has not come about yet."""
+        return event_of(self.status, self.halt)
 
 
 def job_states(layout: Layout, systemd: Systemd | None) -> list[JobState]:
@@ -44,27 +54,43 @@ def job_states(layout: Layout, systemd: Systemd | None) -> list[JobState]:
         SystemdError: the manager does not answer.
     """
     jobs = read_compiled_jobs(layout.compiled_jobs)
-    next_runs = _elapses(systemd, jobs) if systemd else _instants(jobs)
+    halts = read_halts(layout.halts)
+    units = systemd.units([PATTERN]) if systemd else {}
+    next_runs = _elapses(systemd, units, jobs) if systemd else _instants(jobs)
     last_runs = History(layout.history).last_runs()
     active = running(layout.runs)
     pauses = read_pauses(layout.pauses, datetime.now(UTC))
+    timers = {job_of(name) for name, unit in units.items() if is_timer(name) and unit.is_up()}
     return [
         JobState(
             job,
-            next_runs.get(job.id),
+            None if job.id in halts else next_runs.get(job.id),
             last_runs.get(job.id),
             Progress.from_document(active[job.id][1]) if job.id in active else None,
             pauses.get(job.id),
+            _status(units, job, halts.get(job.id), is_scheduled=job.id in (timers if systemd else next_runs)),
+            halts.get(job.id),
         )
         for job in jobs
     ]
 
 
-def _elapses(systemd: Systemd, jobs: list[CompiledJob]) -> dict[str, datetime]:
+def _status(
+    units: Mapping[str, LoadedUnit], job: CompiledJob, halt: Halt | None, *, is_scheduled: bool
+) -> Status:
+    service = units.get(service_name(job.id))
+    states = (service.active_state, service.sub_state) if service else ("inactive", "dead")
+    return status_of(*states, halt, is_scheduled=is_scheduled)
+
+
+def _elapses(
+    systemd: Systemd, units: Mapping[str, LoadedUnit], jobs: list[CompiledJob]
+) -> dict[str, datetime]:
     """When timers start jobs next; the ends of blackouts are no times of theirs."""
     ends = {move_timer_name(job.id, len(job.schedules)) for job in jobs if job.blackout}
-    units = systemd.units([f"{PATTERN}.timer"]).values()
-    timers = [unit for unit in units if unit.is_up() and unit.name not in ends]
+    timers = [
+        unit for unit in units.values() if is_timer(unit.name) and unit.is_up() and unit.name not in ends
+    ]
     found: dict[str, datetime] = {}
     for name, elapse in systemd.next_elapses(timers).items():
         job = job_of(name)

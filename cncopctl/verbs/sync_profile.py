@@ -17,8 +17,10 @@ from pathlib import Path
 from cncopctl.core.errors import InstallError, LockedError, SystemdError
 from cncopctl.core.host import Host
 from cncopctl.core.layout import Layout
-from cncopctl.core.naming import PATTERN, STATIC, TARGET, is_timer
+from cncopctl.core.life_cycle import held_back
+from cncopctl.core.naming import PATTERN, STATIC, TARGET, is_timer, job_of
 from cncopctl.core.plan import Action, Installed, Loaded, Plan, Wanted, make_plan
+from cncopctl.edges.halts import read_halts, remove_halts_but
 from cncopctl.edges.pauses import read_pauses, remove_pauses_but
 from cncopctl.edges.profile_files import ProfileFile
 from cncopctl.edges.systemd import Systemd
@@ -62,14 +64,17 @@ def sync_profile(layout: Layout, systemd: Systemd | None, *, prune: bool, dry_ru
         if not dry_run:
             remove_leftovers(layout)
         installed = _read(layout, files)
-        fingerprint = last_sync.fingerprint(layout, host, files)
+        halts = read_halts(layout.halts)
+        fingerprint = last_sync.fingerprint(layout, host, files, halts)
         last = last_sync.read(layout)
-        loaded = _loaded(systemd, is_first=last is None)
+        loaded = read_loaded(systemd, is_first=last is None)
         if last and last.fingerprint == fingerprint and (unchanged := last.as_wanted(installed)):
+            unchanged = held_back(unchanged, halts)
             plan = make_plan(unchanged, installed, loaded, prune=prune)
             if not plan:
-                return Synced(_with_pauses(plan, layout), unchanged, installed, len(unchanged.compiled))
-        wanted = _wanted(layout, host, files, installed)
+                return Synced(_with_words(plan, layout), unchanged, installed, len(unchanged.compiled))
+        asked = _wanted(layout, host, files, installed)
+        wanted = held_back(asked, {job: halt for job, halt in halts.items() if job in asked.compiled})
         plan = make_plan(wanted, installed, loaded, prune=prune)
         _refuse_conflicts(layout, plan)
         if dry_run:
@@ -80,18 +85,23 @@ def sync_profile(layout: Layout, systemd: Systemd | None, *, prune: bool, dry_ru
             if systemd and plan.of(Action.START):
                 _check_started(wanted, systemd)
             _note(layout, fingerprint, wanted, host.machine_id)
-        return Synced(_with_pauses(plan, layout), wanted, installed, len(wanted.compiled))
+        return Synced(_with_words(plan, layout), wanted, installed, len(wanted.compiled))
 
 
-def _with_pauses(plan: Plan, layout: Layout) -> Plan:
-    """The plan with a word on each paused job: nobody should wonder why its timer starts nothing."""
+def _with_words(plan: Plan, layout: Layout) -> Plan:
+    """The plan with a word on each job that is paused or halted: nobody should wonder why nothing starts it."""
     pauses = read_pauses(layout.pauses, datetime.now(UTC)).values()
-    return replace(plan, notes=(*plan.notes, *(f"{pause.job} is {pause.sentence()}" for pause in pauses)))
+    halts = read_halts(layout.halts).values()
+    words = [f"{pause.job} is {pause.sentence()}" for pause in pauses]
+    words += [f"{halt.job} is {halt.sentence()}" for halt in halts]
+    return replace(plan, notes=(*plan.notes, *words))
 
 
 def _note(layout: Layout, fingerprint: str, wanted: Wanted, machine_id: str) -> None:
     try:
-        remove_pauses_but(layout.pauses, {path.stem for path in layout.compiled_jobs.glob("*.toml")})
+        jobs = {path.stem for path in layout.compiled_jobs.glob("*.toml")}
+        remove_pauses_but(layout.pauses, jobs)
+        remove_halts_but(layout.halts, jobs | wanted.halted.keys())
         last_sync.write(layout, fingerprint, wanted, machine_id)
     except OSError as error:
         raise _not_writable(layout.state, error) from error
@@ -114,7 +124,12 @@ def _read(layout: Layout, files: Sequence[ProfileFile]) -> Installed:
         ) from error
 
 
-def _loaded(systemd: Systemd | None, *, is_first: bool) -> Loaded | None:
+def read_loaded(systemd: Systemd | None, *, is_first: bool) -> Loaded | None:
+    """What the manager has loaded of ours; None where there is none.
+
+    Raises:
+        SystemdError: it does not answer.
+    """
     if systemd is None:
         return None
     units = systemd.units([PATTERN, *STATIC])
@@ -132,7 +147,10 @@ def _check_started(wanted: Wanted, systemd: Systemd) -> None:
     """A target becomes active whatever becomes of the timers that it only wants: look at each."""
     units = systemd.units([PATTERN, *STATIC])
     idle = [
-        name for name in wanted.units if is_timer(name) and (name not in units or not units[name].is_up())
+        name
+        for name in wanted.units
+        if is_timer(name) and job_of(name) not in wanted.halted
+        if name not in units or not units[name].is_up()
     ]
     if idle:
         raise SystemdError(
