@@ -119,11 +119,12 @@ class Notification:
 
 @dataclass(frozen=True, slots=True)
 class Commands:
-    """The user's own commands around a run: names relative to Bin/, "" for none."""
+    """The user's own commands around a run: names relative to Bin/, "" for none; each may take `timeout`."""
 
     before: str = ""
     after_success: str = ""
     after_failure: str = ""
+    timeout: timedelta = timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,6 +209,7 @@ class Job:
             "run_before": self.commands.before,
             "run_after_success": self.commands.after_success,
             "run_after_failure": self.commands.after_failure,
+            "command_timeout": int(self.commands.timeout.total_seconds()),
             "guard": self.guard.document() if self.guard != Guard() else None,
         }
         return values | {key: value for key, value in optional.items() if value} | self.drill.compiled()

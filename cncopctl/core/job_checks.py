@@ -20,6 +20,7 @@ _LARGEST_SIZE = 2**63 - 1
 # NAME_MAX and PATH_MAX without its closing zero (limits.h); systemd refuses what is longer.
 _LONGEST_NAME, _LONGEST_PATH = 255, 4095
 
+_COMMANDS = ("run_before", "run_after_success", "run_after_failure")
 _TEXTS = ("title", "description", "source", "destination", "credential")
 
 # The key at fault, what is wrong with it, and what to write instead.
@@ -65,16 +66,17 @@ def _text_faults(table: Mapping[str, Any]) -> Found:
 
 
 def _span_faults(table: Mapping[str, Any]) -> Found:
-    for key in ("timeout", "retry_interval", "random_delay", "max_age"):
+    for key in ("timeout", "command_timeout", "retry_interval", "random_delay", "max_age"):
         text = table.get(key, "1s")
         span = _span(text)
         if span > _LONGEST_SPAN:
             yield key, f"{shown(text)} is longer than a year", f'write a shorter span, as in {key} = "6h"'
-        if not span and key == "timeout":
+        if not span and key in ("timeout", "command_timeout"):
+            what = "run" if key == "timeout" else "command"
             yield (
                 key,
-                "a run without any time cannot do anything",
-                'write how long a run may take, as in timeout = "6h"',
+                f"a {what} without any time cannot do anything",
+                f'write how long a {what} may take, as in {key} = "6h"',
             )
 
 
@@ -137,7 +139,7 @@ def _agent_faults(table: Mapping[str, Any], host: Host) -> Found:
 
 
 def _command_faults(table: Mapping[str, Any], host: Host) -> Found:
-    for key in ("run_before", "run_after_success", "run_after_failure"):
+    for key in _COMMANDS:
         if key in table and (reason := host.commands.get(table[key], "there is no such file")):
             yield (
                 key,
@@ -160,5 +162,7 @@ def _effect_faults(table: Mapping[str, Any]) -> Found:
             "has no effect, as the job has no blackout",
             'name the calendar too, as in blackout = "holidays"',
         )
+    if "command_timeout" in table and not any(key in table for key in _COMMANDS):
+        yield "command_timeout", "has no effect, as the job has no commands", "leave it out"
     if "action_defaults" in table and "actions" not in table:
         yield "action_defaults", "has no effect, as the job has no actions", "write a list of actions, too"

@@ -50,6 +50,7 @@ def job_from_table(
             table.get("run_before", ""),
             table.get("run_after_success", ""),
             table.get("run_after_failure", ""),
+            parse_span(table.get("command_timeout", "1h")),
         ),
         keep=_retention(table.get("keep", settings.repository.keep)),
         limits=_limits(table.get("limits", {})),

@@ -34,6 +34,9 @@ REPOSITORY_PASSWORD = "repository-password"  # noqa: S105 - the credential's nam
 # Host keys of the servers that jobs fetch from, besides those that root's ssh knows.
 KNOWN_HOSTS = "ssh-known-hosts"
 
+# Seconds for what a run does besides its agent and the user's commands.
+_CLOSING = 120
+
 # What PrivateTmp= hides.
 _PRIVATE = ("/tmp", "/var/tmp")  # noqa: S108 - named, not used
 
@@ -135,8 +138,7 @@ def _service_values(job: Job, host: Host, layout: Layout) -> dict[str, object]:
         "has_before": bool(job.commands.before),
         "has_after": bool(job.commands.after_success or job.commands.after_failure),
         "timeout": int(job.timeout.total_seconds()),
-        # ExecStopPost= lines share this: a user's command after the run may take its time.
-        "stop_timeout": 3600 if job.commands.after_success or job.commands.after_failure else 120,
+        "stop_timeout": _stop_timeout(job),
         "mounts": " ".join(_mounts(job)) if layout.scope is not Scope.USER else "",
         "needs_network": own and not is_local,
         "credentials": [
@@ -150,6 +152,12 @@ def _service_values(job: Job, host: Host, layout: Layout) -> dict[str, object]:
         "capabilities": " ".join(_CAPABILITIES),
         "address_families": "AF_UNIX" if is_local else "AF_UNIX AF_INET AF_INET6 AF_NETLINK",
     }
+
+
+def _stop_timeout(job: Job) -> int:
+    """Seconds that each ExecStopPost= line may take: a user's command ends by its own limit, the close in no time."""
+    has_after = job.commands.after_success or job.commands.after_failure
+    return _CLOSING + (int(job.commands.timeout.total_seconds()) if has_after else 0)
 
 
 def credentials_of(job: Job, host: Host) -> list[str]:

@@ -3,109 +3,25 @@
 from __future__ import annotations
 
 import os
-import sys
-from dataclasses import replace
-from datetime import UTC, datetime
 
 from cncopctl.core.compiled import CompiledJob
 from cncopctl.core.layout import Layout
-from cncopctl.core.log_line import Level
-from cncopctl.core.outcome import Outcome, ended_by_systemd
-from cncopctl.core.report import finished_report, report_name, statistics_report
-from cncopctl.core.run import Run
+from cncopctl.core.outcome import Outcome
+from cncopctl.dispatcher.ending import ended_run
 from cncopctl.dispatcher.this_run import run_id
-from cncopctl.edges.history import History
 from cncopctl.edges.run_files import RunFiles
-from cncopctl.edges.spool import spool_report
-from cncopctl.verbs.prune_logs import prune
-from cncopctl.verbs.run_output import RunOutput, tell_end
+from cncopctl.verbs.close_run import close_run
 
 
 def close(layout: Layout, job: CompiledJob) -> int:
-    """Write the run's history and its reports, then remove what it left; repeating it changes nothing.
+    """Write the run's history and its reports, then remove what it left.
 
-    How the run has ended is noted first, so that a close that is killed and repeated says the same again, under
-    the same names. What cannot be written keeps nothing else from being written, and the run open.
+    Its status is not 0 where that could not be done, and where systemd takes a run for a success whose last user
+    command has made it a failure: `systemctl --failed` is to show it.
     """
-    files = RunFiles(layout.runs, run_id())
-    run = _finished(files, job)
+    run = ended_run(RunFiles(layout.runs, run_id()), job)
     if run is None:
         return 0
-    run, problems = _noted(files, run)
-    told = ""
-    for write in (_write_history, _write_reports):
-        try:
-            told += write(layout, run, files)
-        except OSError as error:
-            problems.append(f"{error.filename or layout.spool}: {error.strerror}")
-    with RunOutput.resume(run.log, job.id, run.id) as output:
-        if told:
-            output.say(told, Level.ERROR)
-        for problem in problems:
-            output.say(f"not closed: {problem}", Level.ERROR)
-        _notify(layout, job, run, files, output)
-        tell_end(output, run)
-    if not problems:
-        files.remove()
-    if run.log and (done := prune(layout, job.days_of_logs)):
-        print(f"{job.id}: {done}", file=sys.stderr)
-    return 1 if problems else 0
-
-
-def _noted(files: RunFiles, run: Run) -> tuple[Run, list[str]]:
-    """Note the end of `run`; where even that cannot be written, it probably is why the run has failed."""
-    try:
-        files.write_run(run.document(), durably=run.outcome is not Outcome.SKIPPED)
-    except OSError as error:
-        problem = f"{error.filename or 'the state'}: {error.strerror}"
-        failed = run.outcome is Outcome.ERROR
-        phrase = f"{run.phrase}; its state cannot be written: {problem}" if failed else run.phrase
-        return replace(run, phrase=phrase), [problem]
-    return run, []
-
-
-def _write_history(layout: Layout, run: Run, _files: RunFiles) -> str:
-    return History(layout.history).add(run)
-
-
-def _write_reports(layout: Layout, run: Run, files: RunFiles) -> str:
-    if run.outcome is Outcome.SKIPPED:
-        return ""
-    for report in (statistics_report(run, files.read_result()), finished_report(run)):
-        spool_report(layout.messages, report_name(report["kind"], run.id, run.started), report)
-    return ""
-
-
-def _notify(layout: Layout, job: CompiledJob, run: Run, files: RunFiles, output: RunOutput) -> None:
-    """Queue the mail that the job asks for; a close that is repeated does not send another."""
-    if job.notify and files.is_first_word():
-        from cncopctl.verbs.notifying import queue_notification  # few jobs need it
-
-        if problem := queue_notification(layout, job, run):
-            output.say(problem, Level.WARN)
-
-
-def _finished(files: RunFiles, job: CompiledJob) -> Run | None:
-    """The run with its end; None where the gate had nothing to note."""
-    document = files.read_run()
-    skipped = os.environ.get("SERVICE_RESULT") == "exec-condition"
-    if not document and skipped:
-        return None
-    now = datetime.now(UTC)
-    try:
-        run = Run.from_document(document)
-    except (ValueError, KeyError, TypeError):
-        run = Run(id=run_id(), job=job.id, title=job.title, started=now)
-    if run.ended is not None and not _was_stopped_by_systemd(run):
-        return run
-    outcome, phrase = ended_by_systemd(os.environ, job.timeout)
-    return replace(run, ended=now, outcome=outcome, phrase=phrase)
-
-
-def _was_stopped_by_systemd(run: Run) -> bool:
-    """The dispatcher only knows that it was told to stop; why, systemd knows better."""
-    return run.outcome is Outcome.ABORTED and os.environ.get("SERVICE_RESULT") in (
-        "timeout",
-        "oom-kill",
-        "watchdog",
-    )
+    is_closed = close_run(layout, job, run)
+    is_hidden = os.environ.get("SERVICE_RESULT") == "success" and run.outcome is Outcome.ERROR
+    return 1 if is_hidden or not is_closed else 0

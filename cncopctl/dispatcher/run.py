@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 from cncopctl.core.compiled import CompiledJob
 from cncopctl.core.layout import Layout
-from cncopctl.core.log_line import begin_text
 from cncopctl.core.outcome import UNDER_WAY, Outcome
 from cncopctl.core.run import Run
+from cncopctl.dispatcher.begin import begin
 from cncopctl.dispatcher.gate import skip
 from cncopctl.dispatcher.performer import Performer
 from cncopctl.dispatcher.slot import hold_slot
@@ -35,8 +35,8 @@ def run(layout: Layout, job: CompiledJob) -> int:
             skip(layout, job, f"{UNDER_WAY}: {lock.holder()}", now)
             return 0
         hold_slot(layout, job, now)
-        with RunOutput.begin(layout.logs, job.id, run_id(), now) as output:
-            begun = Run(id=run_id(), job=job.id, title=job.title, started=now, log=output.path)
+        begun, output = begin(layout, job, now)
+        with output:
             ended = _noted(layout, job, _actions(layout, job, begun, output, lock.descriptor), output)
         return 0 if ended.outcome is Outcome.OK else 1
 
@@ -48,7 +48,6 @@ def _stop(_signal: int, _frame: object) -> None:
 
 def _actions(layout: Layout, job: CompiledJob, begun: Run, output: RunOutput, lock: int) -> Run:
     """Perform the job's actions in order, up to the first mandatory one that fails; the run as they leave it."""
-    output.say(begin_text(begun.id, job.id, job.title))
     ended: list[Ended] = []
     for number, action in enumerate(job.actions):
         performer = Performer(layout, job, action, output, lock)

@@ -1,0 +1,79 @@
+"""The last word on a run: its history, its reports, its mail; then what it left is removed."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import replace
+
+from cncopctl.core.compiled import CompiledJob
+from cncopctl.core.layout import Layout
+from cncopctl.core.log_line import Level
+from cncopctl.core.outcome import Outcome
+from cncopctl.core.report import finished_report, report_name, statistics_report
+from cncopctl.core.run import Run
+from cncopctl.edges.history import History
+from cncopctl.edges.run_files import RunFiles
+from cncopctl.edges.spool import spool_report
+from cncopctl.verbs.prune_logs import prune
+from cncopctl.verbs.run_output import RunOutput, tell_end
+
+
+def close_run(layout: Layout, job: CompiledJob, run: Run) -> bool:
+    """Close a run that has ended; whether all of it could be written. Repeating it changes nothing.
+
+    How the run has ended is noted first, so that a close that is killed and repeated says the same again, under
+    the same names. What cannot be written keeps nothing else from being written, and the run open.
+    """
+    files = RunFiles(layout.runs, run.id)
+    run, problems = _noted(files, run)
+    told = ""
+    for write in (_write_history, _write_reports):
+        try:
+            told += write(layout, run, files)
+        except OSError as error:
+            problems.append(f"{error.filename or layout.spool}: {error.strerror}")
+    with RunOutput.resume(run.log, job.id, run.id) as output:
+        if told:
+            output.say(told, Level.ERROR)
+        for problem in problems:
+            output.say(f"not closed: {problem}", Level.ERROR)
+        _notify(layout, job, run, files, output)
+        tell_end(output, run)
+    if not problems:
+        files.remove()
+    if run.log and (done := prune(layout, job.days_of_logs)):
+        print(f"{job.id}: {done}", file=sys.stderr)
+    return not problems
+
+
+def _noted(files: RunFiles, run: Run) -> tuple[Run, list[str]]:
+    """Note the end of `run`; where even that cannot be written, it probably is why the run has failed."""
+    try:
+        files.write_run(run.document(), durably=run.outcome is not Outcome.SKIPPED)
+    except OSError as error:
+        problem = f"{error.filename or 'the state'}: {error.strerror}"
+        failed = run.outcome is Outcome.ERROR
+        phrase = f"{run.phrase}; its state cannot be written: {problem}" if failed else run.phrase
+        return replace(run, phrase=phrase), [problem]
+    return run, []
+
+
+def _write_history(layout: Layout, run: Run, _files: RunFiles) -> str:
+    return History(layout.history).add(run)
+
+
+def _write_reports(layout: Layout, run: Run, files: RunFiles) -> str:
+    if run.outcome is Outcome.SKIPPED:
+        return ""
+    for report in (statistics_report(run, files.read_result()), finished_report(run)):
+        spool_report(layout.messages, report_name(report["kind"], run.id, run.started), report)
+    return ""
+
+
+def _notify(layout: Layout, job: CompiledJob, run: Run, files: RunFiles, output: RunOutput) -> None:
+    """Queue the mail that the job asks for; a close that is repeated does not send another."""
+    if job.notify and files.is_first_word():
+        from cncopctl.verbs.notifying import queue_notification  # few jobs need it
+
+        if problem := queue_notification(layout, job, run):
+            output.say(problem, Level.WARN)
