@@ -16,13 +16,17 @@ from cncopctl.core.faults import ProfileError, nearest, printable
 
 # Each command is imported when it is asked for: `cncopctl jobs` does not wait for what a sync needs.
 _COMMANDS = {
+    "accept": "Say that a job is right whose source is unlike its past.",
     "check": "Check the profile, and tell everything that is wrong with it.",
     "check-backups": "Check whether all that should have run did, for monitoring.",
     "credential": "Store, list and remove keys and passwords.",
+    "diff": "Show what differs between two snapshots of a job.",
     "doctor": "Look for what is wrong, or will be.",
+    "find": "Find files in all snapshots of jobs.",
     "history": "Show the runs that have ended, newest first.",
     "job": "Stop, start, abort or remove a job.",
     "jobs": "Show the jobs, their next runs and last outcomes.",
+    "ls": "List what is in a snapshot of a job.",
     "pause": "Keep timers from starting jobs for a while.",
     "restore": "Bring back files of a job from one of its snapshots.",
     "resume": "Let the timers of paused jobs start them again.",
@@ -32,6 +36,7 @@ _COMMANDS = {
     "sync-profile": "Make systemd's timers match the profile.",
     "translate": "Translate schedules to systemd's calendar lines.",
     "uninstall": "Stop all jobs and timers, and remove their units.",
+    "verify": "Prove by a drill that a job's backup can be restored.",
 }
 
 _HELP = {"help_option_names": ["-h", "-?", "--help"], "max_content_width": 100}

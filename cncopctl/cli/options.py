@@ -61,6 +61,24 @@ def choose(layout: Layout, words: tuple[str, ...], *, alljobs: bool) -> list[Com
     return installed if alljobs else choose_jobs(words, installed)
 
 
+def choose_backups(layout: Layout, words: tuple[str, ...], *, alljobs: bool) -> list[CompiledJob]:
+    """The backups that `words` name, as `JOB` or `JOB/ACTION`, or all that keep a repository here.
+
+    Raises:
+        UsageError: a word names none, or several.
+        InstallError: a compiled job cannot be read.
+    """
+    from cncopctl.core.choice import all_backups, choose_backup
+    from cncopctl.edges.compiled_jobs import read_compiled_jobs
+
+    if bool(words) == alljobs:
+        raise click.UsageError("name the jobs, or take all with -a")
+    installed = read_compiled_jobs(layout.compiled_jobs)
+    if words:
+        return [choose_backup(word, installed) for word in words]
+    return [backup for job in installed for backup in all_backups(job) if backup.is_pull()]
+
+
 @contextlib.contextmanager
 def manager_of(layout: Layout) -> Iterator[Systemd | None]:
     """A connection to the manager that runs the layout's jobs; None for an installation under a directory."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Protocol, TypeVar
 
 from cncopctl.core.compiled import CompiledJob
@@ -75,6 +76,38 @@ def choose_job(word: str, jobs: Sequence[_Named]) -> _Named:
             f"name it by its id: {', '.join(job.id for job in found)}",
         )
     raise UsageError(f"there is no job {shown(word)}", _hint(word, jobs))
+
+
+def choose_backup(word: str, jobs: Sequence[CompiledJob]) -> CompiledJob:
+    """The job that `word` names, as far as one of its backups goes: `JOB`, or `JOB/ACTION` where it has several.
+
+    Its agent and values are those of that backup; of a job that backs up nothing itself, those of what it is about.
+
+    Raises:
+        UsageError: it names none, or several.
+    """
+    try:
+        job, name = choose_job(word, jobs), ""
+    except UsageError:
+        first, slash, name = word.rpartition("/")
+        if not slash:
+            raise
+        job = choose_job(first, jobs)
+    backups = [action for action in job.actions if action.action == "backup"]
+    found = [action for action in backups if not name or action.name == name]
+    if len(found) == 1:
+        return replace(job, agent=found[0].agent, values=found[0].values)
+    if not backups and not name:
+        return job
+    names = [f"{job.id}/{action.name}" for action in backups]
+    what = f"{job.id} has no backup {shown(name)}" if name else f"{job.id} has several backups"
+    raise UsageError(what, f"name one of them: {', '.join(names)}")
+
+
+def all_backups(job: CompiledJob) -> list[CompiledJob]:
+    """The job once for each of its backups, as `choose_backup` gives them."""
+    backups = [action for action in job.actions if action.action == "backup"]
+    return [replace(job, agent=action.agent, values=action.values) for action in backups]
 
 
 def _hint(word: str, jobs: Sequence[Named]) -> str:

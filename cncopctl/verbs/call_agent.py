@@ -26,9 +26,13 @@ OnProgress = Callable[[dict[str, Any]], None]
 
 
 class AgentFailedError(CncopError):
-    """The agent did not end with OK; the message is its own."""
+    """The agent did not end with OK; the message is its own, and so is the `result` that it left."""
 
     exit_status = 3
+
+    def __init__(self, message: str, hint: str = "", result: Mapping[str, Any] | None = None) -> None:
+        super().__init__(message, hint)
+        self.result = dict(result or {})
 
 
 def call_agent(
@@ -94,4 +98,4 @@ def _verdict(job: CompiledJob, status: int, result: dict[str, Any], prose: bytes
         return result
     last = prose.decode("utf-8", "backslashreplace").strip().splitlines()[-1:]
     phrase = result.get("phrase") or (last[0] if last else f"its agent ended with status {status}")
-    raise AgentFailedError(f"{job.id}: {phrase}", str(result.get("hint") or ""))
+    raise AgentFailedError(f"{job.id}: {phrase}", str(result.get("hint") or ""), result)

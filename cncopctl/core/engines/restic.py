@@ -244,7 +244,7 @@ TABLE: tuple[Symptom, ...] = (
         "make room, or keep fewer snapshots",
     ),
     Symptom(
-        r"Is there a repository at the following location|unable to open config file|"
+        r"Is there a repository at the following location|unable to open config file|/config: no such file|"
         r"repository does not exist",
         *_NO_REPOSITORY,
     ),

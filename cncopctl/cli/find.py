@@ -1,0 +1,95 @@
+"""`cncopctl find`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import click
+
+from cncopctl.cli.options import choose_backups, complete_job, installation_options, json_option
+from cncopctl.cli.terminal import print_table, show_minute
+from cncopctl.core.compiled import CompiledJob
+from cncopctl.core.engines.restic import Node
+from cncopctl.core.engines.snapshots import Snapshot
+from cncopctl.core.layout import Layout
+from cncopctl.core.spans import show_size
+from cncopctl.verbs.repositories import repository_of
+
+
+@dataclass(slots=True)
+class _Version:
+    """One state of a file, and the snapshots that have it, oldest first."""
+
+    job: str
+    node: Node
+    snapshots: list[Snapshot] = field(default_factory=list)
+
+
+@click.command("find")
+@click.argument("words", metavar="[JOB]... PATTERN", nargs=-1, required=True, shell_complete=complete_job)
+@click.option("-a", "--alljobs", is_flag=True, help="In the backups of all jobs.")
+@json_option
+@installation_options
+def command(layout: Layout, *, words: tuple[str, ...], alljobs: bool, as_json: bool) -> int:
+    """Find files in all snapshots of JOBs (ids or titles) by a shell PATTERN, in quotes.
+
+    A PATTERN without a slash fits names, one with a slash the end of paths. Each state of a file is told once, with
+    how many snapshots have it and the newest of them.
+
+    \b
+    Examples:
+      cncopctl find etc 'sshd_config'
+      cncopctl find web-01 db '*.sql.gz'
+      cncopctl find -a 'conf.d/*.conf'
+    """
+    *names, pattern = words
+    versions = [
+        version
+        for job in choose_backups(layout, tuple(names), alljobs=alljobs)
+        for version in _versions(layout, job, pattern)
+    ]
+    if as_json:
+        click.echo(json.dumps([_document(version) for version in versions], indent=2))
+    elif versions:
+        print_table(
+            ("JOB", "PATH", "SIZE", "MODIFIED", "SNAPSHOTS", "NEWEST"),
+            map(_row, versions),
+            right=("SIZE", "SNAPSHOTS"),
+            flexible=("PATH",),
+        )
+    else:
+        click.echo("nothing in any snapshot fits; a PATTERN is a whole name, as in '*.conf'")
+    return 0
+
+
+def _versions(layout: Layout, job: CompiledJob, pattern: str) -> Iterator[_Version]:
+    with repository_of(layout, job) as repository:
+        taken = {snapshot.id: snapshot for snapshot in repository.snapshots(job.id)}
+        matches = repository.find(job.id, [pattern]) if taken else []
+    found: dict[tuple[object, ...], _Version] = {}
+    for snapshot_id, node in matches:
+        if snapshot := taken.get(snapshot_id):
+            state = (node.path, node.kind, node.size, node.modified)
+            found.setdefault(state, _Version(job.id, node)).snapshots.append(snapshot)
+    for version in found.values():
+        version.snapshots.sort(key=lambda snapshot: snapshot.time)
+    yield from sorted(found.values(), key=lambda version: (version.node.path, version.snapshots[0].time))
+
+
+def _row(version: _Version) -> tuple[str, ...]:
+    node = version.node
+    return (
+        version.job,
+        node.path + ("/" if node.kind == "dir" else ""),
+        show_size(node.size) if node.kind == "file" else "-",
+        show_minute(node.modified),
+        f"{len(version.snapshots):,}",
+        version.snapshots[-1].short_id,
+    )
+
+
+def _document(version: _Version) -> dict[str, object]:
+    snapshots = [{"id": snapshot.id, "time": snapshot.time.isoformat()} for snapshot in version.snapshots]
+    return {"job": version.job, **version.node.as_dict(), "snapshots": snapshots}
