@@ -26,6 +26,7 @@ _COMMANDS = {
     "history": "Show the runs that have ended, newest first.",
     "job": "Stop, start, abort or remove a job.",
     "jobs": "Show the jobs, their next runs and last outcomes.",
+    "logs": "Show what runs said, or follow one that is running.",
     "ls": "List what is in a snapshot of a job.",
     "pause": "Keep timers from starting jobs for a while.",
     "restore": "Bring back files of a job from one of its snapshots.",
@@ -39,10 +40,25 @@ _COMMANDS = {
     "verify": "Prove by a drill that a job's backup can be restored.",
 }
 
-_HELP = {"help_option_names": ["-h", "-?", "--help"], "max_content_width": 100}
+HELP_OPTIONS = {"help_option_names": ["-h", "-?", "--help"], "max_content_width": 100}
 
 
-class _Commands(click.Group):
+class Program(click.Command):
+    """A program of ours, whose reader may have had enough before it has said all."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            status = super().invoke(ctx)
+            sys.stdout.flush()
+        except BrokenPipeError:
+            # Whoever read our output has had enough. click would end with 1, which says that we are at fault;
+            # and Python would complain again while flushing at exit.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return 0
+        return status
+
+
+class _Commands(Program, click.Group):
     """The group of all commands, each imported on demand; a word that is none gets a hint."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
@@ -64,23 +80,12 @@ class _Commands(click.Group):
             raise click.UsageError(f"no such command: {args[0]}\nhint: {hint}", ctx)
         return super().resolve_command(ctx, args)
 
-    def invoke(self, ctx: click.Context) -> Any:
-        try:
-            status = super().invoke(ctx)
-            sys.stdout.flush()
-        except BrokenPipeError:
-            # Whoever read our output has had enough. click would end with 1, which says that we are at fault;
-            # and Python would complain again while flushing at exit.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            return 0
-        return status
-
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
             formatter.write_dl(list(_COMMANDS.items()))
 
 
-@click.command(cls=_Commands, context_settings=_HELP, no_args_is_help=True)
+@click.command(cls=_Commands, context_settings=HELP_OPTIONS, no_args_is_help=True)
 @click.version_option(__version__, prog_name="cncopctl")
 def cncopctl() -> None:
     """Backup jobs as systemd timers.

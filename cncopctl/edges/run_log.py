@@ -6,13 +6,14 @@ import contextlib
 import fcntl
 import os
 import re
-from collections.abc import Callable, Container, Iterable
+from collections.abc import Callable, Container, Iterable, Iterator
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Self
 
 _PREFIX, _SUFFIX = "CA-", ".log"
 _MODE = 0o640
+_BLOCK = 65536
 _NAME = re.compile(r"CA-\d\d-\d\d-\d\d_\d{4}(-\d{3})?\.log")
 
 
@@ -94,6 +95,47 @@ def _day(text: str) -> date | None:
 def _order(name: str) -> str:
     """The first log of a minute has no number: by name alone it would come after those that have one."""
     return name.removesuffix(_SUFFIX)
+
+
+class LogReader:
+    """Reads a log from its beginning, in lines, as far as it has been written; a context manager.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._file = path.open("rb")
+        self._rest = b""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._file.close()
+
+    def lines(self, *, is_complete: bool = True) -> Iterator[str]:
+        """The lines since the last call; what has no end yet only if the log `is_complete`."""
+        while block := self._file.read(_BLOCK):
+            *whole, self._rest = (self._rest + block).split(b"\n")
+            yield from (line.decode("utf-8", "backslashreplace") for line in whole)
+        if is_complete and self._rest:
+            yield self._rest.decode("utf-8", "backslashreplace")
+            self._rest = b""
+
+
+def both_ends(path: Path) -> tuple[str, list[str]]:
+    """The first line of a log and its last ones, of one that is not read in full.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    with path.open("rb") as file:
+        first = file.readline(_BLOCK).decode("utf-8", "backslashreplace").rstrip("\n")
+        size = file.seek(0, os.SEEK_END)
+        file.seek(max(0, size - _BLOCK))
+        last = file.read(_BLOCK).decode("utf-8", "backslashreplace").splitlines()
+    return first, last
 
 
 def prune_logs(directory: Path, days: int, keep: Callable[[], Container[str]]) -> list[str]:
