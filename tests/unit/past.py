@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -19,19 +19,22 @@ from cncopctl.edges.history import History
 
 PROGRAMS = Path(sys.executable).parent
 HOUR = timedelta(hours=1)
-# Runs of the tests begin and end on whole minutes, so that spans are what they say.
-NOW = datetime.now(UTC).replace(second=0, microsecond=0)
 
 
 @dataclass(frozen=True)
 class Past:
-    """The installation, and what an administrator sees of it."""
+    """The installation, and what an administrator sees of it; `now` is when it was made."""
 
     root: Path
+    now: datetime = field(default_factory=lambda: datetime.now(UTC))
 
     @property
     def layout(self) -> Layout:
         return Layout.directory(self.root)
+
+    def daily(self, ago: timedelta) -> str:
+        """A schedule that was last due so long ago, in UTC, or up to a minute earlier."""
+        return f"{self.now - ago:%-M %-H} * * *"
 
     def job(self, job_id: str, *schedules: object, title: str = "", **document: Any) -> None:
         """Install a job whose timers follow `schedules` (in UTC) since long ago."""
@@ -58,7 +61,7 @@ class Past:
         self, job_id: str, ago: timedelta, outcome: Outcome = Outcome.OK, run_id: str = "", **more: Any
     ) -> Run:
         """Add a run that began so long ago and took ten minutes."""
-        began = NOW - ago
+        began = self.now - ago
         ended = began + timedelta(minutes=10)
         run = Run(
             run_id or f"{job_id}-{began:%d%H%M}", job_id, job_id, began, ended=ended, outcome=outcome, **more
@@ -80,8 +83,3 @@ class Past:
         assert done.returncode == status, f"{done.returncode}\n{done.stdout}{done.stderr}"
         assert "Traceback" not in done.stderr
         return done.stdout + done.stderr
-
-
-def daily(ago: timedelta) -> str:
-    """A schedule that was last due so long ago, in UTC."""
-    return f"{NOW - ago:%-M %-H} * * *"

@@ -11,7 +11,7 @@ import pytest
 
 from cncopctl.core.outcome import Outcome
 
-from .past import HOUR, NOW, Past, daily
+from .past import HOUR, Past
 
 DAY = timedelta(days=1)
 # Monitoring Plugins' guidelines: 'label'=value[UOM];[warn];[crit];[min];[max]
@@ -36,16 +36,16 @@ def check(past: Past, *words: str, status: int) -> list[str]:
 
 
 def test_all_is_well_with_a_job_that_ran_at_its_time(past: Past) -> None:
-    past.job("web-01", daily(3 * HOUR))
+    past.job("web-01", past.daily(3 * HOUR))
     past.run("web-01", 3 * HOUR)
     (line,) = check(past, status=0)
-    due = NOW - 3 * HOUR + DAY
+    due = past.now - 3 * HOUR + DAY
     assert line.startswith(f"CNCOP OK: web-01: OK 3h ago, next run at {due:%a %Y-%m-%d %H:%M} | ok=1;;;0;1 ")
     assert "'web-01'=108" in line
 
 
 def test_a_job_that_did_not_run_is_critical_and_one_that_is_late_a_warning(past: Past) -> None:
-    past.job("web-01", daily(3 * HOUR))
+    past.job("web-01", past.daily(3 * HOUR))
     past.run("web-01", 3 * HOUR + DAY)
     assert "web-01: has not run: it was to run at" in check(past, status=2)[0]
     assert "web-01: is late: it was to run at" in check(past, "--grace", "4h", status=1)[0]
@@ -53,11 +53,11 @@ def test_a_job_that_did_not_run_is_critical_and_one_that_is_late_a_warning(past:
 
 def test_many_jobs_are_told_on_one_line_and_each_on_its_own(past: Past) -> None:
     for number in range(5):
-        past.job(f"bad{number}", daily(3 * HOUR))
+        past.job(f"bad{number}", past.daily(3 * HOUR))
         past.run(f"bad{number}", 2 * HOUR, Outcome.ERROR, phrase="disk | full\x1b[2J\nreally")
-    past.job("good", daily(3 * HOUR))
+    past.job("good", past.daily(3 * HOUR))
     past.run("good", 2 * HOUR)
-    past.job("warned", daily(3 * HOUR))
+    past.job("warned", past.daily(3 * HOUR))
     past.run("warned", 2 * HOUR, warnings=("3 files vanished",))
     first, *others = check(past, status=2)
     assert first.startswith(
@@ -69,8 +69,8 @@ def test_many_jobs_are_told_on_one_line_and_each_on_its_own(past: Past) -> None:
 
 
 def test_jobs_can_be_chosen_and_ages_limited(past: Past) -> None:
-    past.job("a", daily(3 * HOUR), title="Web")
-    past.job("b", daily(3 * HOUR))
+    past.job("a", past.daily(3 * HOUR), title="Web")
+    past.job("b", past.daily(3 * HOUR))
     past.run("a", 3 * HOUR)
     assert "'a'=" in check(past, "web", status=0)[0]
     assert "b: has not run" in check(past, "a", "b", status=2)[0]
@@ -79,7 +79,7 @@ def test_jobs_can_be_chosen_and_ages_limited(past: Past) -> None:
 
 
 def test_programs_get_the_same_as_json(past: Past) -> None:
-    past.job("a", daily(3 * HOUR))
+    past.job("a", past.daily(3 * HOUR))
     past.run("a", 3 * HOUR, Outcome.RERUN, phrase="no route")
     told = json.loads(past.say("check-backups", "--json", status=2))
     assert told["state"] == "CRITICAL"
@@ -89,7 +89,7 @@ def test_programs_get_the_same_as_json(past: Past) -> None:
 
 
 def test_a_pause_is_somebodys_will(past: Past) -> None:
-    past.job("a", daily(3 * HOUR))
+    past.job("a", past.daily(3 * HOUR))
     past.say("pause", "a", "--reason", "new disks")
     assert "a: paused until it is resumed, because: new disks" in check(past, status=0)[0]
     check(past, "-c", "1d", status=2)
@@ -105,13 +105,13 @@ def test_a_pause_is_somebodys_will(past: Past) -> None:
     ],
 )
 def test_what_is_asked_wrong_is_unknown(past: Past, words: list[str], said: str) -> None:
-    past.job("a", daily(HOUR))
+    past.job("a", past.daily(HOUR))
     assert said in check(past, *words, status=3)[0]
 
 
 def test_what_cannot_be_found_out_is_unknown(past: Past) -> None:
     assert "no job is installed" in check(past, status=3)[0]
-    past.job("a", daily(HOUR))
+    past.job("a", past.daily(HOUR))
     past.layout.history.write_bytes(b"no database" * 99)
     assert f"{past.layout.history}: the history cannot be used" in check(past, status=3)[0]
     past.layout.history.unlink()
@@ -120,9 +120,9 @@ def test_what_cannot_be_found_out_is_unknown(past: Past) -> None:
 
 
 def test_a_run_that_is_under_way_is_a_run(past: Past) -> None:
-    past.job("a", daily(3 * HOUR))
+    past.job("a", past.daily(3 * HOUR))
     run = past.layout.runs / "r1"
     run.mkdir(parents=True)
-    document = {"id": "r1", "job": "a", "title": "a", "started": (NOW - 3 * HOUR).isoformat()}
+    document = {"id": "r1", "job": "a", "title": "a", "started": (past.now - 3 * HOUR).isoformat()}
     (run / "run.json").write_text(json.dumps(document))
     assert "a: has been running for 3h" in check(past, status=0)[0]

@@ -10,13 +10,13 @@ import pytest
 
 from cncopctl.core.outcome import Outcome
 
-from .past import HOUR, NOW, Past, daily
+from .past import HOUR, Past
 
 
 @pytest.fixture(scope="module")
 def past(tmp_path_factory: pytest.TempPathFactory) -> Past:
     made = Past(tmp_path_factory.mktemp("past"))
-    made.job("a", daily(HOUR), title="Web server")
+    made.job("a", made.daily(HOUR), title="Web server")
     made.run("a", 2 * HOUR, attempts=2, files=1234, bytes=5 * 2**30, phrase="fine", warnings=("x", "y"))
     made.run("a", 4 * HOUR, Outcome.ERROR, run_id="failed00" * 4, phrase="disk \x1b[31mfull", attempts=1)
     made.run("a", 3 * HOUR, Outcome.SKIPPED, phrase="paused")
@@ -34,7 +34,9 @@ def test_the_newest_is_first_and_columns_are_aligned(past: Past) -> None:
         "ERROR disk \\x1b[31mfull",
         "ABORTED",
     ]
-    assert rows[0].startswith(f"{NOW - 2 * HOUR:%a %Y-%m-%d %H:%M:00}  a     10min      2  1,234  5.0 GiB  ")
+    assert rows[0].startswith(
+        f"{past.now - 2 * HOUR:%a %Y-%m-%d %H:%M:%S}  a     10min      2  1,234  5.0 GiB  "
+    )
     assert "  failed00  ERROR" in rows[2]
 
 
@@ -47,13 +49,17 @@ def test_the_newest_is_first_and_columns_are_aligned(past: Past) -> None:
         (["gone"], ["ABORTED"]),
         (["--since", "5h"], ["OK", "SKIPPED", "ERROR"]),
         (["--since", "2h 30min"], ["OK"]),
-        (["--since", (NOW - 3 * HOUR).isoformat()], ["OK", "SKIPPED"]),
         (["-n", "1"], ["OK"]),
     ],
 )
 def test_what_is_shown_can_be_narrowed(past: Past, words: list[str], outcomes: list[str]) -> None:
     runs = json.loads(past.say("history", "--json", *words))
     assert [run["outcome"] for run in runs] == outcomes
+
+
+def test_an_instant_may_be_said_by_the_clock(past: Past) -> None:
+    runs = json.loads(past.say("history", "--json", "--since", (past.now - 3 * HOUR).isoformat()))
+    assert [run["outcome"] for run in runs] == ["OK", "SKIPPED"]
 
 
 def test_that_there_is_more_is_told(past: Past) -> None:
@@ -83,7 +89,7 @@ def test_what_is_asked_wrong_is_told(past: Past, words: list[str], said: str) ->
 
 def test_a_damaged_history_is_told_without_a_traceback(tmp_path: Path) -> None:
     past = Past(tmp_path)
-    past.job("a", daily(HOUR))
+    past.job("a", past.daily(HOUR))
     past.run("a", timedelta())
     past.layout.history.write_bytes(b"no database" * 99)
     said = past.say("history", status=12)

@@ -16,7 +16,7 @@ from cncopctl.core.log_line import Level, LogLine, begin_text, end_text
 from cncopctl.core.outcome import Outcome
 from cncopctl.edges.run_log import RunLog
 
-from .past import PROGRAMS, Past, daily
+from .past import PROGRAMS, Past
 
 DAY = timedelta(days=1)
 LAST = datetime(2026, 11, 21, 2, 30, tzinfo=UTC)
@@ -44,7 +44,7 @@ def past(tmp_path_factory: pytest.TempPathFactory) -> Past:
     made = Past(tmp_path_factory.mktemp("past"))
     made.layout.logs.mkdir()
     for job in ("web", "db", "weekly"):
-        made.job(job, daily(DAY), title=f"The {job}")
+        made.job(job, made.daily(DAY), title=f"The {job}")
     words = [(Level.INFO, f"line {number}") for number in range(1, 9)]
     log(made, "web", LAST, Outcome.OK, "aaaa1111", *words, (Level.WARN, "warning: 3 files vanished"))
     log(made, "db", LAST, Outcome.ERROR, "bbbb2222", *words, (Level.INFO, "disk full"))
