@@ -45,6 +45,7 @@ class Document(NamedTuple):
 
 
 DOCUMENTS = (
+    Document("cncop-tutorial", 7, "docs/tutorial.md", "the first backup and the first restore, in ten minutes"),
     Document("cncop-schedule", 5, "docs/schedules.md", "when jobs run, and how that is written"),
     Document("cncop.target", 7, "docs/units.md", "the units of backup jobs, and what happens in a run"),
     Document("cncop-agents", 7, "agents/README.md", "the programs that perform jobs, and their contract"),

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from .debian import Packages
 from .image import RELEASES
 from .machine import Machine
 from .project import build_wheel, install_project
@@ -14,6 +15,12 @@ from .project import build_wheel, install_project
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The project's wheel, built from this source tree."""
     return build_wheel(tmp_path_factory.mktemp("wheel"))
+
+
+@pytest.fixture(scope="session")
+def packages(tmp_path_factory: pytest.TempPathFactory) -> Packages:
+    """The Debian package, built from this source tree on machines of each release."""
+    return Packages(tmp_path_factory.mktemp("packages"))
 
 
 @pytest.fixture(scope="module", params=RELEASES)

@@ -4,6 +4,7 @@ import os
 import shlex
 import subprocess
 from pathlib import Path
+from typing import NamedTuple
 
 from .machine import Machine
 from .project import SOURCE
@@ -39,8 +40,31 @@ def copy_sources(machine: Machine, scratch: Path) -> None:
     machine.copy_in(tree, "/root")
 
 
-def build_package(release: str, scratch: Path) -> tuple[Path, str]:
-    """Build the package by `make deb` on a machine of `release`; the .deb, and lintian's word on it."""
+class Package(NamedTuple):
+    """A .deb, and what lintian says of it."""
+
+    path: Path
+    lintian: str
+
+
+class Packages:
+    """The package as each release builds it, each built once."""
+
+    def __init__(self, scratch: Path) -> None:
+        self._scratch = scratch
+        self._built: dict[str, Package] = {}
+
+    def of(self, release: str) -> Package:
+        """The package that `release` builds."""
+        if release not in self._built:
+            directory = self._scratch / release
+            directory.mkdir()
+            self._built[release] = build_package(release, directory)
+        return self._built[release]
+
+
+def build_package(release: str, scratch: Path) -> Package:
+    """Build the package by `make deb` on a machine of `release`; lintian judges it there."""
     with Machine(release, "builder") as builder:
         copy_sources(builder, scratch)
         builder.run("make", "-C", TREE, "deb", timeout=300)
@@ -50,7 +74,7 @@ def build_package(release: str, scratch: Path) -> tuple[Path, str]:
             subprocess.run(builder.argv("cat", f"{TREE}/dist/{name}"), stdout=file, check=True)
         lintian = ["lintian", "--allow-root", "--pedantic", "--display-info", "--fail-on=none"]
         said = builder.run("sh", "-c", f"{shlex.join(lintian)} {TREE}/dist/*.changes", timeout=300).stdout
-    return package, said
+    return Package(package, said)
 
 
 def with_version(package: Path, version: str) -> Path:
