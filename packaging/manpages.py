@@ -23,6 +23,7 @@ import as_roff  # noqa: E402
 from blocks import Page  # noqa: E402
 from commands import command_pages  # noqa: E402
 from formats import profile_page, settings_page  # noqa: E402
+from programs import program_pages  # noqa: E402
 from prose import read  # noqa: E402
 
 from cncopctl import __version__  # noqa: E402
@@ -45,7 +46,9 @@ class Document(NamedTuple):
 
 
 DOCUMENTS = (
-    Document("cncop-tutorial", 7, "docs/tutorial.md", "the first backup and the first restore, in ten minutes"),
+    Document(
+        "cncop-tutorial", 7, "docs/tutorial.md", "the first backup and the first restore, in ten minutes"
+    ),
     Document("cncop-schedule", 5, "docs/schedules.md", "when jobs run, and how that is written"),
     Document("cncop.target", 7, "docs/units.md", "the units of backup jobs, and what happens in a run"),
     Document("cncop-agents", 7, "agents/README.md", "the programs that perform jobs, and their contract"),
@@ -56,6 +59,7 @@ ALL = ("cncopctl(8)", "cncop-profile(5)", "cncop-schedule(5)", "cncop3.ini(5)", 
 def pages() -> Iterator[Page]:
     """All pages."""
     yield from command_pages()
+    yield from program_pages(SOURCE / "pyproject.toml")
     yield profile_page()
     yield settings_page()
     yield from (document.page() for document in DOCUMENTS)

@@ -36,6 +36,12 @@ def command_pages() -> Iterator[Page]:
         yield _page(str(program.name), context, ("cncopctl(8)", "cncop3.ini(5)"))
 
 
+def command_page(program: str, command: click.Command) -> Page:
+    """A page for a program of one command."""
+    context = click.Context(command, info_name=program, **command.context_settings)
+    return _page(program, context, ("cncopctl(8)", "cncop-profile(5)", "cncop3.ini(5)"))
+
+
 def _top_page(top: click.Context, names: list[str]) -> Page:
     page = _page(
         "cncopctl", top, ("cncop-profile(5)", "cncop-schedule(5)", "cncop3.ini(5)", "cncop.target(7)")
@@ -89,7 +95,7 @@ def _page(name: str, context: click.Context, see_also: tuple[str, ...]) -> Page:
             blocks += [Heading(inner.command_path, 2), *_paragraphs(inner.command), *_options(inner, level=0)]
     if examples:
         blocks += [Heading("Examples"), *examples]
-    return Page(name, 8, _as_summary(_words(summary)), tuple(blocks), see_also)
+    return Page(name, 8, as_summary(_words(summary)), tuple(blocks), see_also)
 
 
 def _inner(context: click.Context) -> Iterator[click.Context]:
@@ -103,8 +109,8 @@ def _inner(context: click.Context) -> Iterator[click.Context]:
 def _synopses(context: click.Context) -> Iterator[Block]:
     contexts = list(_inner(context)) if context.parent else []
     for each in contexts or [context]:
-        pieces = " ".join(each.command.collect_usage_pieces(each))
-        yield Paragraph(f"`{each.command_path}` {pieces}")
+        usage = " ".join(each.get_usage().split()).removeprefix(f"Usage: {each.command_path}")
+        yield Paragraph(f"`{each.command_path}`{usage}")
 
 
 def _paragraphs(command: click.Command) -> list[Block]:
@@ -137,7 +143,7 @@ def _words(block: Block) -> str:
     return block.text if isinstance(block, (Paragraph, Code)) else ""
 
 
-def _as_summary(sentence: str) -> str:
+def as_summary(sentence: str) -> str:
     """A sentence as apropos(1) wants it: no full stop, and the first letter small unless it is a name."""
     first = sentence.partition(". ")[0].rstrip(".")
     return first[0].lower() + first[1:]
