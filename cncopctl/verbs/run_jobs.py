@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Protocol
 
+from cncopctl.core.choice import select_jobs
 from cncopctl.core.compiled import CompiledJob
 from cncopctl.core.layout import Layout
 from cncopctl.core.naming import service_name
 from cncopctl.core.outcome import Outcome
 from cncopctl.core.run import Progress, Run
+from cncopctl.edges.compiled_jobs import read_compiled_jobs
+from cncopctl.edges.halts import read_halts
 from cncopctl.edges.history import History
 from cncopctl.edges.pauses import read_pauses
 from cncopctl.edges.run_files import running
 from cncopctl.edges.systemd import Systemd
 
 _TICK = 0.2
+
+_LOG = logging.getLogger(__name__)
 
 
 class Display(Protocol):
@@ -37,6 +43,25 @@ class Display(Protocol):
 class _Started:
     job: CompiledJob
     at: datetime
+
+
+def select_installed(
+    layout: Layout, words: Sequence[str], *, alljobs: bool, kind: str | None
+) -> tuple[list[CompiledJob], list[str]]:
+    """The installed jobs that somebody wants to run, in their order, and a word on each that is left out.
+
+    A job that was stopped runs only where it is named.
+
+    Raises:
+        UsageError: there is no such job, or not one way to choose is taken.
+        InstallError: a compiled job cannot be read.
+    """
+    chosen = select_jobs(words, read_compiled_jobs(layout.compiled_jobs), alljobs=alljobs, kind=kind)
+    halts = {} if words else read_halts(layout.halts)
+    for job in chosen:
+        _LOG.debug("chosen: %s (%s), %s %s", job.id, job.title, job.values["type"], job.values["direction"])
+    left_out = [f"{job.id} is left out: {halts[job.id].sentence()}" for job in chosen if job.id in halts]
+    return [job for job in chosen if job.id not in halts], left_out
 
 
 def run_jobs(
@@ -65,6 +90,7 @@ def run_jobs(
             ended = started.pop(path)
             systemd.wait_until_ended(service_name(ended.job.id))
             run = _ended(layout, ended, result)
+            _LOG.debug("%s: systemd says %s; run %s ended %s", run.job, result, run.id or "-", run.outcome)
             display.ends(_job(jobs, run), run)
             runs.append(run)
             break
@@ -83,6 +109,7 @@ def _without_paused(
 
 
 def _skip(job: CompiledJob, phrase: str, now: datetime, runs: list[Run], display: Display) -> None:
+    _LOG.debug("%s: not started: %s", job.id, phrase)
     skipped = Run("", job.id, job.title, now, ended=now, outcome=Outcome.SKIPPED, phrase=phrase)
     display.ends(job, skipped)
     runs.append(skipped)
@@ -101,7 +128,9 @@ def _start(
         phrase = "is running already; follow it with: journalctl -f -u " + unit
         _skip(job, phrase, now, runs, display)
         return
-    started[systemd.start(unit, wait=False)] = _Started(job, now)
+    path = systemd.start(unit, wait=False)
+    _LOG.debug("%s: started %s, %s", job.id, unit, path.decode())
+    started[path] = _Started(job, now)
     display.begins(job)
 
 

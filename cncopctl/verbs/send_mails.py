@@ -196,13 +196,13 @@ class _Round:
 
     def _tell(self, letter: Letter, text: str) -> None:
         if letter.run:
-            tell_run(letter, text)
+            tell_run(letter.log, letter.job, letter.run, text, Level.WARN)
         else:
             self.mailing.words.append(text)
 
 
-def tell_run(letter: Letter, text: str) -> None:
-    """Say it in the log of the run, where that is ours to write, and in the journal as a word on the run."""
-    log = letter.log if letter.log and os.access(letter.log, os.W_OK) else ""
-    with RunOutput.resume(log, letter.job, letter.run) as output:
-        output.say(text, Level.WARN)
+def tell_run(log: str, job: str, run: str, text: str, level: Level) -> None:
+    """Say it in the log of a run that has ended, where that is ours to write, and in the journal as a word on it."""
+    writable = log if log and os.access(log, os.W_OK) else ""
+    with RunOutput.resume(writable, job, run) as output:
+        output.say(text, level)

@@ -10,14 +10,14 @@ from typing import cast
 import click
 from blocks import Block, Code, Entry, Heading, Page, Paragraph
 
-from cncopctl.cli import cncopwatcher
+from cncopctl.cli import cncopagent, cncopwatcher
 from cncopctl.cli.main import cncopctl
 from cncopctl.core import faults  # noqa: F401 - its errors count, too
 from cncopctl.core.errors import CncopError
 
 PROGRAM = cast("click.Group", cncopctl)
 # Programs of their own.
-OTHERS = (cncopwatcher.command,)
+OTHERS = (cncopagent.command, cncopwatcher.command)
 _INTERVAL = re.compile(r"\s+(\[[^]]*<=?[^]]*\])$")
 
 
