@@ -38,6 +38,7 @@ _COMMANDS = {
     "translate": "Translate schedules to systemd's calendar lines.",
     "uninstall": "Stop all jobs and timers, and remove their units.",
     "verify": "Prove by a drill that a job's backup can be restored.",
+    "why": "Say why a job does what it does, or does not run.",
 }
 
 HELP_OPTIONS = {"help_option_names": ["-h", "-?", "--help"], "max_content_width": 100}

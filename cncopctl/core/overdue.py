@@ -54,10 +54,11 @@ def _never(_: datetime) -> Excuse | None:
 
 @dataclass(frozen=True, slots=True)
 class Running:
-    """A run that has not ended: since when, and how far it has come in words."""
+    """A run that has not ended: since when, how far it has come in words, and whether it only waits for a slot."""
 
     since: datetime
     sentence: str = ""
+    is_waiting: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,7 +224,7 @@ def _by_run(job: JobFacts, now: datetime) -> tuple[State, str]:
         again = ", and runs again now" if running else ""
         ago = show_span(max(now - (run.ended or run.started), NOTHING))
         return State.CRITICAL, f"{run.outcome} {ago} ago: {run.phrase}{again}"
-    if running and job.usual is not None:
+    if running and job.usual is not None and not running.is_waiting:
         taken = now - running.since
         if taken > max(3 * job.usual, job.usual + GRACE):
             usual = f"which usually takes {show_span(job.usual)}"
@@ -252,7 +253,8 @@ def _by_schedule(
 def _good(job: JobFacts, now: datetime, age: timedelta | None, show: Callable[[datetime], str]) -> str:
     """The sentence on a job that is as it should be."""
     if job.running:
-        return f"has been running for {show_span(max(now - job.running.since, NOTHING))}"
+        word = "waiting for a slot" if job.running.is_waiting else "running"
+        return f"has been {word} for {show_span(max(now - job.running.since, NOTHING))}"
     ended = f"OK {show_span(age)} ago" if age is not None else "has not run yet"
     due = next_due(job, now)
     if due:

@@ -41,6 +41,15 @@ class JobLock:
             os.pwrite(self.descriptor, json.dumps(note).encode(), 0)
         return True
 
+    def is_held(self) -> bool:
+        """Whether anybody has it, without touching it: whoever tried it for a look would have others skip a run.
+
+        /proc/locks names a file by device and inode (proc(5)).
+        """
+        inode = os.fstat(self.descriptor).st_ino
+        lines = Path("/proc/locks").read_text(encoding="ascii").splitlines()
+        return any(f":{inode} " in line and "FLOCK" in line for line in lines)
+
     def holder(self) -> str:
         """Who noted down last that the lock is theirs, and since when, in words."""
         try:

@@ -135,6 +135,12 @@ class Systemd:
         microseconds = int(self._get(path, _UNIT, name, b"t"))
         return datetime.fromtimestamp(microseconds / 1e6, UTC) if 0 < microseconds < _NEVER else None
 
+    def active_since(self, units: Iterable[LoadedUnit]) -> dict[str, datetime]:
+        """Since when those of `units` that are active have been so, by name."""
+        active = [unit for unit in units if unit.active_state == "active"]
+        instants = {unit.name: self._instant(unit.path, b"ActiveEnterTimestamp") for unit in active}
+        return {name: instant for name, instant in instants.items() if instant}
+
     def next_elapses(self, timers: Iterable[LoadedUnit]) -> dict[str, datetime]:
         """When each of `timers` elapses next, by name; those that never will are left out."""
         found = {}

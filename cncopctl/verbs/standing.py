@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from cncopctl.core.calendars import Blackout, InBlackout
 from cncopctl.core.compiled import CompiledJob
 from cncopctl.core.layout import Layout
-from cncopctl.core.naming import PATTERN, TARGET, service_name, timer_name
+from cncopctl.core.life_cycle import Halt
+from cncopctl.core.naming import PATTERN, TARGET, is_timer, service_name, timer_name
 from cncopctl.core.overdue import Excuse, JobFacts, Limits, Running, Verdict, judge
 from cncopctl.core.pause import Pause
 from cncopctl.core.run import Progress, Run
-from cncopctl.core.schedule import Seed, parse
+from cncopctl.core.schedule import Schedule, Seed, parse
 from cncopctl.edges import machine
+from cncopctl.edges.halts import read_halts
 from cncopctl.edges.history import History
 from cncopctl.edges.pauses import read_pauses
 from cncopctl.edges.run_files import running
@@ -26,12 +28,24 @@ from cncopctl.edges.systemd import Systemd
 class Timers:
     """The timers of an installation: since when they have been up, and whether their target is.
 
-    `states` are the active states of jobs' units by name, None where there is no systemd to ask.
+    `states` are the active states of jobs' units by name, None where there is no systemd to ask; `started` is since
+    when those timers have been active that were started by themselves, later than their target.
     """
 
     up_since: datetime
     states: Mapping[str, str] | None = None
     is_target_active: bool = True
+    started: Mapping[str, datetime] = field(default_factory=dict)
+
+    def since(self, job: CompiledJob) -> datetime:
+        """Since when timers have followed the job's schedules: what was due before is none of theirs."""
+        started = [self.started.get(name) for name in _timers_of(job)]
+        known = [instant for instant in started if instant]
+        return (
+            max(job.schedule_since, min(known))
+            if known and len(known) == len(started)
+            else job.schedule_since
+        )
 
     def idle(self, job: CompiledJob) -> str:
         """Why no timer will start the job, though it has schedules; "" where one will, or where nobody knows."""
@@ -39,7 +53,7 @@ class Timers:
             return ""
         if not self.is_target_active:
             return f"{TARGET} is stopped: nothing starts it"
-        names = [timer_name(job.id, number + 1) for number in range(len(job.schedules))]
+        names = _timers_of(job)
         if any(self.states.get(name) == "active" for name in names):
             return ""
         return f"{names[0]} is {self.states.get(names[0], 'not loaded')}: nothing starts it"
@@ -50,6 +64,12 @@ class Timers:
 
 
 _DOWN = ("inactive", "failed")
+# Timers that their target has started have been active about as long as it.
+_TOGETHER = timedelta(minutes=1)
+
+
+def _timers_of(job: CompiledJob) -> list[str]:
+    return [timer_name(job.id, number + 1) for number in range(len(job.schedules))]
 
 
 def observe_timers(systemd: Systemd | None, jobs: Sequence[CompiledJob]) -> Timers:
@@ -62,8 +82,15 @@ def observe_timers(systemd: Systemd | None, jobs: Sequence[CompiledJob]) -> Time
         return Timers(machine.booted_at())
     target = systemd.state_of(TARGET)
     patterns = [PATTERN] if len(jobs) != 1 else [f"{PATTERN.removesuffix('*')}{jobs[0].id}*"]
-    states = {unit.name: unit.active_state for unit in systemd.units(patterns).values()}
-    return Timers(target.active_since or machine.booted_at(), states, target.active_since is not None)
+    units = systemd.units(patterns).values()
+    up_since = target.active_since or machine.booted_at()
+    active = systemd.active_since(unit for unit in units if is_timer(unit.name))
+    return Timers(
+        up_since,
+        {unit.name: unit.active_state for unit in units},
+        target.active_since is not None,
+        {name: instant for name, instant in active.items() if instant > up_since + _TOGETHER},
+    )
 
 
 def gather(layout: Layout, jobs: Iterable[CompiledJob], timers: Timers, now: datetime) -> list[JobFacts]:
@@ -75,29 +102,35 @@ def gather(layout: Layout, jobs: Iterable[CompiledJob], timers: Timers, now: dat
     history = History(layout.history)
     kinds = (history.last_runs(), history.last_good_runs(), history.last_skipped_runs())
     usual, pauses = history.usual_durations(), read_pauses(layout.pauses, now)
-    active, seed = running(layout.runs), machine.machine_id()
+    active, halts = running(layout.runs), read_halts(layout.halts)
     found = []
     for job in jobs:
         last, good, skipped = (runs.get(job.id) for runs in kinds)
-        pause = pauses.get(job.id)
+        pause, halt = pauses.get(job.id), halts.get(job.id)
         facts = JobFacts(
             job.id,
             job.title,
-            tuple(parse(text, zone=zone, seed=Seed(seed, job.id)) for text, zone in job.schedules),
-            job.schedule_since,
+            schedules_of(job),
+            timers.since(job),
             random_delay=timedelta(seconds=job.random_delay),
             is_catching_up=bool(job.values.get("catch_up")),
-            excuse=_excuses(job, pause),
+            excuse=_excuses(job, pause, halt),
             last_run=last,
             last_good=good,
             last_skipped=skipped,
             running=_running(active.get(job.id)) if timers.may_run(job) else None,
             usual=usual.get(job.id),
-            silenced=pause.sentence() if pause else "",
+            silenced=halt.sentence() if halt else pause.sentence() if pause else "",
             idle=timers.idle(job),
         )
         found.append(facts)
     return found
+
+
+def schedules_of(job: CompiledJob) -> tuple[Schedule, ...]:
+    """The schedules that the job's timers follow."""
+    seed = Seed(machine.machine_id(), job.id)
+    return tuple(parse(text, zone=zone, seed=seed) for text, zone in job.schedules)
 
 
 def verdicts(
@@ -119,16 +152,19 @@ def _running(noted: tuple[dict[str, Any], dict[str, Any]] | None) -> Running | N
         run = Run.from_document(noted[0])
     except (ValueError, KeyError, TypeError):
         return None
-    return None if run.ended else Running(run.started, Progress.from_document(noted[1]).sentence())
+    progress = Progress.from_document(noted[1])
+    return None if run.ended else Running(run.started, progress.sentence(), progress.phase == "waiting")
 
 
-def _excuses(job: CompiledJob, pause: Pause | None) -> Callable[[datetime], Excuse | None]:
+def _excuses(job: CompiledJob, pause: Pause | None, halt: Halt | None) -> Callable[[datetime], Excuse | None]:
     """What tells why an instant of the job needs no run."""
     blackout = Blackout.from_document(job.blackout) if job.blackout else None
     if blackout and blackout.effect is InBlackout.REPORT:
         blackout = None
 
     def excuse(at: datetime) -> Excuse | None:
+        if halt and halt.since <= at:
+            return Excuse(halt.sentence(), since=halt.since)
         if pause and pause.since <= at and pause.holds(at):
             return Excuse(pause.sentence(), since=pause.since)
         if blackout and (inside := blackout.around(at)):
