@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from cncopctl import __version__
-from cncopctl.cli.main import run_program
+from cncopctl.cli.main import HELP_OPTIONS, Program, run_program
 from cncopctl.cli.options import complete_job, installation_options
 from cncopctl.cli.running import Order, run_order
 from cncopctl.core.layout import Layout
@@ -17,7 +17,7 @@ from cncopctl.core.layout import Layout
 _LOG = logging.getLogger("cncopctl")
 
 
-class _Usage(click.Command):
+class _Usage(Program):
     """A command with the usage line of the original; the options of an installation are for whoever needs them."""
 
     def format_usage(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
@@ -33,11 +33,7 @@ class _Usage(click.Command):
         return params
 
 
-@click.command(
-    "cncopagent",
-    cls=_Usage,
-    context_settings={"help_option_names": ["-?", "-h", "--help"], "max_content_width": 100},
-)
+@click.command("cncopagent", cls=_Usage, context_settings=HELP_OPTIONS)
 @click.argument("jobs", metavar="job", nargs=-1, shell_complete=complete_job)
 @click.option("-d", "--debug", is_flag=True, help="Diagnostic logging, to stderr and the directory of logs.")
 @click.option(

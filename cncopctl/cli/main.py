@@ -28,6 +28,7 @@ _COMMANDS = {
     "jobs": "Show the jobs, their next runs and last outcomes.",
     "logs": "Show what runs said, or follow one that is running.",
     "ls": "List what is in a snapshot of a job.",
+    "mail-test": "Send a mail, to see whether mail arrives.",
     "pause": "Keep timers from starting jobs for a while.",
     "restore": "Bring back files of a job from one of its snapshots.",
     "resume": "Let the timers of paused jobs start them again.",

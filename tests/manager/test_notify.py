@@ -1,0 +1,120 @@
+"""Jobs that ask for mail: their runs queue it at the close, whichever way they end, and are none the worse for it."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from typing import Any
+
+import pytest
+
+from .installation import CNCOPCTL, Installation, job
+from .user_manager import UserManager
+
+OK = """echo '{"phrase": "all is copied"}' >$CNCOP_RESULT"""
+BROKEN = """echo "the last words" >&2; echo '{"phrase": "no such host", "hint": "mend it"}' >$CNCOP_RESULT; exit 1"""
+HANGS = "trap 'kill $!; exit 143' TERM; sleep infinity & wait"
+NOTIFY = {"to": ["ops@example.org", "boss@example.org"]}
+
+
+@pytest.fixture
+def cncop(manager: UserManager) -> Installation:
+    return Installation(manager)
+
+
+def runjob(cncop: Installation, script: str) -> None:
+    cncop.agent(script)
+    cncop.manager.run(CNCOPCTL, "runjob", "a", "--user", check=False)
+
+
+def letters(cncop: Installation) -> list[dict[str, Any]]:
+    """The letters that wait, by the times of their runs."""
+    paths = sorted((cncop.state / "spool/Mail").glob("*.json"), key=lambda path: path.stat().st_mtime_ns)
+    return [json.loads(path.read_text())["letter"] for path in paths]
+
+
+def subjects(cncop: Installation) -> list[str]:
+    return [letter["subject"] for letter in letters(cncop)]
+
+
+def stop_reporter(cncop: Installation) -> None:
+    """Mail stays where it is queued."""
+    cncop.manager.systemctl("stop", "cncop-reporter.path", "cncop-reporter.timer", check=False)
+
+
+def test_failures_and_the_recovery_are_told_and_nothing_else(cncop: Installation) -> None:
+    cncop.agent(OK)
+    cncop.synced(job("a", title="Web", notify=NOTIFY))
+    stop_reporter(cncop)
+    for script in (OK, BROKEN, OK, OK):
+        runjob(cncop, script)
+    host = os.uname().nodename
+    assert subjects(cncop) == [f"ERROR: Web (a) on {host}: no such host", f"OK again: Web (a) on {host}"]
+    first = letters(cncop)[0]
+    assert first["to"] == NOTIFY["to"]
+    assert first["run"] == cncop.history()[1]["id"]
+    assert "\n  mend it\n" in first["text"]
+    assert "agent: the last words\n" in first["text"]
+
+
+@pytest.mark.parametrize(
+    ("how", "said"),
+    [
+        ("timeout", "took longer than its timeout of 1s"),
+        ("stop", "was stopped before it was done"),
+        ("kill", "was killed by signal KILL"),
+    ],
+)
+def test_runs_that_somebody_else_ends_are_told_once(cncop: Installation, how: str, said: str) -> None:
+    fifo = cncop.config / "begun"
+    cncop.manager.run("mkfifo", fifo)
+    cncop.agent(f"echo begun >{fifo}; {HANGS}")
+    cncop.synced(job("a", notify={**NOTIFY, "on": "always"}, timeout="1s" if how == "timeout" else "1h"))
+    stop_reporter(cncop)
+    started = cncop.manager.popen("systemctl", "--user", "start", "cncop-job-a.service")
+    assert cncop.manager.run("cat", fifo).stdout == "begun\n"
+    if how == "stop":
+        cncop.manager.systemctl("stop", "cncop-job-a.service")
+    elif how == "kill":
+        cncop.manager.systemctl("kill", "--kill-whom=main", "--signal=KILL", "cncop-job-a.service")
+    assert started.wait(30) != 0
+    (letter,) = letters(cncop)
+    assert letter["text"].splitlines()[0].endswith(f": {said}")
+
+
+def test_a_skipped_run_is_told_to_nobody(cncop: Installation) -> None:
+    cncop.agent(OK)
+    cncop.synced(job("a", notify={**NOTIFY, "on": "always"}))
+    stop_reporter(cncop)
+    cncop.manager.run(CNCOPCTL, "pause", "a", "--user")
+    runjob(cncop, OK)
+    assert letters(cncop) == []
+
+
+def test_a_queue_that_cannot_be_written_changes_no_outcome_and_is_told_in_the_log(
+    cncop: Installation,
+) -> None:
+    cncop.agent(OK)
+    cncop.synced(job("a", notify={**NOTIFY, "on": "always"}))
+    stop_reporter(cncop)
+    queue = cncop.state / "spool/Mail"
+    shutil.rmtree(queue)
+    queue.write_text("in the way")
+    runjob(cncop, OK)
+    (run,) = cncop.history()
+    assert run["outcome"] == "OK"
+    with open(run["log"]) as log:  # noqa: PTH123 - the name comes from JSON
+        assert "warn  cncop: no mail to ops@example.org, boss@example.org: " in log.read()
+
+
+def test_a_hostile_title_and_stderr_harm_no_mail(cncop: Installation) -> None:
+    noise = r"""head -c 10000000 /dev/zero | tr '\0' x >&2; printf '\n\033[31m\377\nBcc: x@y\n' >&2; exit 3"""
+    cncop.agent(noise)
+    cncop.synced(job("a", title="100% \"'\\ 🐘", notify=NOTIFY))
+    stop_reporter(cncop)
+    cncop.manager.run(CNCOPCTL, "runjob", "a", "--user", check=False)
+    (letter,) = letters(cncop)
+    assert len(letter["text"]) < 20_000
+    assert all(line.isprintable() for line in letter["text"].splitlines())
+    assert "\\x1b[31m\\xff" in letter["text"]
