@@ -11,7 +11,7 @@ import jsonschema
 _PATH = Path(__file__).parents[1] / "Config/report.schema.json"
 _SCHEMA = json.loads(_PATH.read_text(encoding="utf-8"))
 _VALIDATOR = jsonschema.Draft202012Validator(_SCHEMA)
-MOST_BYTES = 512 * 1024
+MOST_BYTES = 1024 * 1024
 
 
 def valid_report(name: str, text: str) -> dict[str, Any]:

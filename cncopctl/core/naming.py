@@ -10,8 +10,10 @@ from __future__ import annotations
 TARGET = "cncop.target"
 PATTERN = "cncop-job-*"
 SYNC_SERVICE, SYNC_TIMER = "cncop-sync.service", "cncop-sync.timer"
+REPORTER_SERVICE, REPORTER_PATH = "cncop-reporter.service", "cncop-reporter.path"
+REPORTER_TIMER = "cncop-reporter.timer"
 # What a sync installs that belongs to no job.
-STATIC = frozenset({TARGET, SYNC_SERVICE, SYNC_TIMER})
+STATIC = frozenset({TARGET, SYNC_SERVICE, SYNC_TIMER, REPORTER_SERVICE, REPORTER_PATH, REPORTER_TIMER})
 _PREFIX = "cncop-job-"
 
 
@@ -46,3 +48,8 @@ def is_ours(unit: str) -> bool:
 def is_timer(unit: str) -> bool:
     """Whether `unit` is a timer that a sync makes."""
     return unit.endswith(".timer") and is_ours(unit)
+
+
+def is_trigger(unit: str) -> bool:
+    """Whether `unit` is one that a sync makes to start others: a timer, or a path."""
+    return is_timer(unit) or (unit.endswith(".path") and is_ours(unit))

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
-from cncopctl.core.naming import SYNC_SERVICE, SYNC_TIMER, TARGET, is_timer, job_of, service_name
+from cncopctl.core.naming import STATIC, TARGET, is_timer, is_trigger, job_of, service_name
 from cncopctl.core.seal import Seal
 
 NEW_JOB = "new job"
@@ -232,7 +232,7 @@ def _write(wanted: Wanted, installed: Installed) -> Iterator[Step]:
 
 
 def _service_of(timer: str) -> str:
-    return SYNC_SERVICE if timer == SYNC_TIMER else service_name(job_of(timer))
+    return f"{timer.rpartition('.')[0]}.service" if timer in STATIC else service_name(job_of(timer))
 
 
 def _difference(unit: InstalledUnit, text: str) -> str:
@@ -259,7 +259,7 @@ def _link(wanted: Wanted, installed: Installed) -> Iterator[Step]:
 def _delete(removed: Iterable[str], wanted: Wanted) -> Iterator[Step]:
     for name in removed:
         reason = wanted.reason(job_of(name))
-        if is_timer(name):
+        if is_trigger(name):
             yield Step(Action.UNLINK, f"{TARGET}.wants/{name}", reason)
         yield Step(Action.DELETE, name, reason)
 
@@ -276,7 +276,7 @@ def _reload(steps: Iterable[Step], installed: Installed, loaded: Loaded) -> Iter
 
 
 def _start(wanted: Wanted, installed: Installed, loaded: Loaded) -> Iterator[Step]:
-    timers = (name for name in wanted.units if is_timer(name) and job_of(name) not in wanted.halted)
+    timers = (name for name in wanted.units if is_trigger(name) and job_of(name) not in wanted.halted)
     waiting = [TARGET, *timers]
     idle = [name for name in waiting if not loaded.is_active(name)]
     if idle and loaded.resumes:

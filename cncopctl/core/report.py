@@ -7,6 +7,7 @@ every reader of JSON takes: a report that nobody can read would be tried for eve
 from __future__ import annotations
 
 import codecs
+import json
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -17,12 +18,23 @@ from cncopctl.core.run import Run
 
 VERSION = 1
 
+# The order in which reports are handed over, whatever their age: what is most urgent to know goes first.
+KINDS = ("JE", "JS", "JF", "VIRUS")
+
+# A file that is larger was not written as a report.
+MOST_BYTES = 1024 * 1024
+
+_NAME = re.compile(r"([A-Z]+)-([0-9]{8}T[0-9]{6}Z)-([0-9a-f]{32})\.json")
+
 # The original's bound on what is told of a command's stderr, in bytes.
 EXCEPTION_BYTES = 2048
 
 # Bounds of texts in characters, and of all warnings of a run together.
 _TEXT, _WARNINGS = 2000, 16_000
-_ACTION = 500  # each, of at most fifty actions
+_ACTION = 250  # each of the texts of at most fifty actions
+
+# What statistics tell of an action.
+_NUMBERS = ("name", "action", "outcome", "attempts", "seconds", "files", "bytes")
 
 
 def finished_report(run: Run) -> dict[str, Any]:
@@ -35,7 +47,7 @@ def statistics_report(run: Run, result: Mapping[str, Any]) -> dict[str, Any]:
 
     Args:
         run: the run.
-        result: what its agent left, {} where it left nothing.
+        result: what its agent left, {} where it left nothing; of several actions only the last one's is known.
     """
     ended = run.ended or run.started
     statistics = {
@@ -49,8 +61,10 @@ def statistics_report(run: Run, result: Mapping[str, Any]) -> dict[str, Any]:
         "bytes": run.bytes,
         "warnings": len(run.warnings),
     }
-    told = {key: count(result.get(key)) for key in ("files_changed", "bytes_transferred")}
-    known = {key: value for key, value in told.items() if value is not None}
+    told = {key: count(result.get(key)) for key in ("files_changed", "bytes_transferred") if not run.actions}
+    known: dict[str, Any] = {key: value for key, value in told.items() if value is not None}
+    if run.actions:
+        known["actions"] = [{key: _short(action[key]) for key in _NUMBERS} for action in run.actions]
     return _report("JS", run) | {"run": {"id": run.id, "job": run.job}, "statistics": statistics | known}
 
 
@@ -81,6 +95,39 @@ def report_name(kind: str, run_id: str, at: datetime) -> str:
     return f"{kind}-{at.astimezone(UTC):%Y%m%dT%H%M%SZ}-{run_id}.json"
 
 
+def place_in_order(name: str) -> tuple[int, str]:
+    """Where a file of that name comes among those that wait: by kind, then by age, lowest first.
+
+    Raises:
+        ValueError: it is no report's name.
+    """
+    found = _NAME.fullmatch(name)
+    if found is None or found[1] not in KINDS:
+        raise ValueError("it has no report's name")
+    return KINDS.index(found[1]), found[2]
+
+
+def read_report(name: str, data: bytes) -> dict[str, Any]:
+    """The report that a file of that name and content is.
+
+    Only what is needed to hand it over is looked at: whoever takes it judges the rest.
+
+    Raises:
+        ValueError: it is none; the message says why.
+    """
+    kind = KINDS[place_in_order(name)[0]]
+    if len(data) > MOST_BYTES:
+        raise ValueError(f"it has more than {MOST_BYTES} bytes")
+    try:
+        report = json.loads(data)
+    except (ValueError, RecursionError):
+        raise ValueError("it is not JSON") from None
+    run_id = name.rpartition("-")[2].removesuffix(".json")
+    if not isinstance(report, dict) or (report.get("kind"), report.get("id")) != (kind, f"{kind}-{run_id}"):
+        raise ValueError("its name and its content differ")
+    return report
+
+
 def first_bytes(data: bytes, limit: int = EXCEPTION_BYTES) -> str:
     """The first `limit` bytes as text, cut at a character's boundary; bytes that are no UTF-8 are written out.
 
@@ -95,6 +142,10 @@ def legible(text: str, limit: int = _TEXT) -> str:
     """`text` of at most `limit` characters, as every reader of JSON takes it."""
     shown = _written_out(text[: limit + 1])
     return shown if len(shown) <= limit else f"{shown[: limit - 1]}…"
+
+
+def _short(value: Any) -> Any:
+    return legible(value, _ACTION) if isinstance(value, str) else value
 
 
 def _written_out(text: str) -> str:
@@ -114,7 +165,6 @@ def _bounded(document: dict[str, Any]) -> dict[str, Any]:
             break
         warnings.append(warning)
     actions = [
-        {key: legible(value, _ACTION) if isinstance(value, str) else value for key, value in action.items()}
-        for action in document.get("actions", ())
+        {key: _short(value) for key, value in action.items()} for action in document.get("actions", ())
     ]
     return values | {"warnings": warnings} | ({"actions": actions} if actions else {})

@@ -16,6 +16,9 @@ from cncopctl.core.host import Host
 from cncopctl.core.job import Direction, Job, Priority, TranslatedSchedule
 from cncopctl.core.layout import Layout, Scope
 from cncopctl.core.naming import (
+    REPORTER_PATH,
+    REPORTER_SERVICE,
+    REPORTER_TIMER,
     SYNC_SERVICE,
     SYNC_TIMER,
     TARGET,
@@ -80,6 +83,25 @@ def sync_units(host: Host, layout: Layout) -> Iterator[UnitFacts]:
     values = {"target": TARGET, "program": program, "sandbox": sandbox, "writable": writable}
     yield UnitFacts(SYNC_SERVICE, "sync.service.j2", values)
     yield UnitFacts(SYNC_TIMER, "sync.timer.j2", values)
+
+
+def reporter_units(host: Host, layout: Layout, mail_credential: str = "") -> Iterator[UnitFacts]:
+    """What hands reports and mail on: as soon as there are any, and now and then what could not be handed on."""
+    hidden = (layout.credentials, layout.repositories, layout.cache)
+    values: dict[str, object] = {
+        "target": TARGET,
+        "program": f"{quote(host.python, Place.WORD)} -I -m cncopctl.reporter {_flag(layout)}",
+        "credential": mail_credential,
+        "credential_path": quote(f"{layout.credentials}/{mail_credential}", Place.TEXT),
+        "wake": quote(f"{layout.spool}/wake", Place.TEXT),
+        "watched": [quote(str(path), Place.TEXT) for path in (layout.messages, layout.mail)],
+        "sandbox": layout.scope is not Scope.USER,
+        "writable": " ".join(quote(f"-{path}", Place.WORD) for path in (layout.spool, layout.logs)),
+        "hidden": " ".join(quote(f"-{path}", Place.WORD) for path in hidden),
+    }
+    yield UnitFacts(REPORTER_SERVICE, "reporter.service.j2", values)
+    yield UnitFacts(REPORTER_PATH, "reporter.path.j2", values)
+    yield UnitFacts(REPORTER_TIMER, "reporter.timer.j2", values)
 
 
 def _timer_values(job: Job, translated: TranslatedSchedule, layout: Layout) -> dict[str, object]:

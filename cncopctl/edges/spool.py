@@ -7,12 +7,17 @@ moved aside because it is no report. `wake` exists while there may be something 
 from __future__ import annotations
 
 import contextlib
+import errno
+import fcntl
 import json
 import os
+import shutil
+import stat
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-_ARCHIVE, _WAKE = "Archive", "wake"
+_ARCHIVE, _BAD, _WAKE = "Archive", "Bad", "wake"
 
 
 def spool_report(messages: Path, name: str, report: dict[str, Any]) -> None:
@@ -47,6 +52,88 @@ def _is_there(messages: Path, name: str) -> bool:
     archive = messages.parent / _ARCHIVE
     days = archive.iterdir() if archive.is_dir() else ()
     return (messages / name).exists() or any((day / name).exists() for day in days)
+
+
+class Spool:
+    """The spool as the reporter has it; one at a time, which `hold` sees to."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+        self._messages, self._archive = directory / "Messages", directory / _ARCHIVE
+        self.aside = directory / _BAD
+
+    @contextlib.contextmanager
+    def hold(self) -> Iterator[None]:
+        """Keep other reporters waiting, by a lock that the kernel releases however we end.
+
+        Raises:
+            OSError: the spool cannot be written.
+        """
+        descriptor = os.open(self._directory / "reporter.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(descriptor)
+
+    def has_woken(self) -> None:
+        """What is spooled from now on wakes the reporter again: call it before looking."""
+        (self._directory / _WAKE).unlink(missing_ok=True)
+
+    def names(self) -> list[str]:
+        """Names of all that waits, but for what is being written."""
+        return [name for name in os.listdir(self._messages) if not name.startswith(".")]
+
+    def read(self, name: str, most: int) -> bytes:
+        """The first `most` bytes of a waiting file and one more, if there is one.
+
+        Raises:
+            OSError: it cannot be read, or is no file.
+        """
+        path = self._messages / name
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        with os.fdopen(descriptor, "rb") as file:
+            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+                raise OSError(errno.EINVAL, "it is not a file", str(path))
+            return file.read(most + 1)
+
+    def archive(self, names: Sequence[str], day: str) -> list[OSError]:
+        """Move waiting files into the archive's directory for `day`, for good once this returns; what failed."""
+        return self._move(names, self._archive / day)
+
+    def set_aside(self, names: Sequence[str]) -> list[OSError]:
+        """Move what is no report out of the way, where somebody may look at it; what failed."""
+        return self._move(names, self.aside)
+
+    def _move(self, names: Sequence[str], target: Path) -> list[OSError]:
+        failed = []
+        if names:
+            target.mkdir(mode=0o700, parents=True, exist_ok=True)
+            for name in names:
+                try:
+                    os.rename(self._messages / name, target / name)
+                except OSError as error:
+                    failed.append(error)
+            # The new place first: after a power cut a file may be in both, never in neither.
+            for directory in (target, target.parent, self._messages):
+                _sync(directory)
+        return failed
+
+    def prune(self, days: int) -> None:
+        """Remove all of the archive but its newest `days` days.
+
+        They are counted, not dated: a clock that is wrong for once shall not cost all that was kept.
+        """
+        if self._archive.is_dir():
+            for day in sorted(os.listdir(self._archive), reverse=True)[days:]:
+                shutil.rmtree(self._archive / day)
+
+    def forget_halves(self, older_than: float) -> None:
+        """Remove what a killed writer has left half written before that time."""
+        for path in self._messages.glob(".*.new"):
+            with contextlib.suppress(FileNotFoundError):
+                if path.lstat().st_mtime < older_than:
+                    path.unlink()
 
 
 def _sync(directory: Path) -> None:

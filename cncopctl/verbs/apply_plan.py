@@ -28,6 +28,7 @@ def make_directories(layout: Layout, wanted: Wanted) -> None:
         layout.spool,
         layout.messages,
         layout.mail,
+        layout.archive,
         layout.logs,
         layout.runs,
         layout.cache,

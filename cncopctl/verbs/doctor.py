@@ -15,7 +15,7 @@ from cncopctl.core.errors import CncopError
 from cncopctl.core.faults import ProfileError
 from cncopctl.core.job import Job
 from cncopctl.core.layout import Layout
-from cncopctl.core.naming import PATTERN, STATIC, is_timer, job_of, service_name
+from cncopctl.core.naming import PATTERN, STATIC, is_trigger, job_of, service_name
 from cncopctl.core.plan import Plan
 from cncopctl.core.schedule import Seed, parse
 from cncopctl.core.units import REPOSITORY_PASSWORD
@@ -87,7 +87,7 @@ def _desired(layout: Layout, systemd: Systemd | None) -> _Desired:
     except CncopError as error:
         return _Desired({}, refusal=(error.message, error.hint))
     halted = synced.wanted.halted
-    timers = [name for name in synced.wanted.units if is_timer(name) and job_of(name) not in halted]
+    timers = [name for name in synced.wanted.units if is_trigger(name) and job_of(name) not in halted]
     return _Desired(profile.jobs, synced.plan, timers)
 
 

@@ -12,10 +12,10 @@ from cncopctl.core.compiled import VERSION
 from cncopctl.core.host import Host
 from cncopctl.core.job import Direction, Job, Profile
 from cncopctl.core.layout import Layout, Scope
-from cncopctl.core.naming import TARGET, is_timer
+from cncopctl.core.naming import REPORTER_SERVICE, TARGET, is_trigger
 from cncopctl.core.plan import Wanted
 from cncopctl.core.seal import sealed
-from cncopctl.core.units import job_units, sync_units
+from cncopctl.core.units import job_units, reporter_units, sync_units
 from cncopctl.edges.share import share
 from cncopctl.edges.templates import UnitTemplates
 
@@ -27,7 +27,7 @@ def render(profile: Profile, host: Host, layout: Layout, compiled: Mapping[str, 
         compiled: the compiled jobs that are installed now: a schedule that stays keeps its age.
     """
     templates = UnitTemplates(share("units", "templates"))
-    units = static_units(host, layout, templates)
+    units = static_units(host, layout, templates, profile.configuration.mail.credential)
     for job in profile.jobs.values():
         for facts in job_units(job, host, layout):
             units[facts.name] = sealed(templates.render(facts))
@@ -49,17 +49,25 @@ def _destinations(job: Job) -> list[str]:
     return [str(place) for place in dict.fromkeys(outer + places)]
 
 
-def static_units(host: Host, layout: Layout, templates: UnitTemplates) -> dict[str, str]:
-    """The units that belong to no job, without those that a package has installed."""
+def static_units(
+    host: Host, layout: Layout, templates: UnitTemplates, mail_credential: str = ""
+) -> dict[str, str]:
+    """The units that belong to no job, without those that a package has installed and that need no setting."""
     directory = ("units", "user") if layout.scope is Scope.USER else ("units",)
     units = {TARGET: sealed(share(*directory, TARGET).read_text(encoding="utf-8"))}
-    units |= {facts.name: sealed(templates.render(facts)) for facts in sync_units(host, layout)}
-    return {name: text for name, text in units.items() if not (layout.packaged_units / name).exists()}
+    for facts in (*sync_units(host, layout), *reporter_units(host, layout, mail_credential)):
+        units[facts.name] = sealed(templates.render(facts))
+    ours = {REPORTER_SERVICE} if mail_credential else set()
+    return {
+        name: text
+        for name, text in units.items()
+        if name in ours or not (layout.packaged_units / name).exists()
+    }
 
 
 def _links(units: Mapping[str, str], layout: Layout) -> dict[str, str]:
     """What `systemctl enable` would make of the units' [Install] sections."""
-    links = {f"{TARGET}.wants/{name}": f"../{name}" for name in units if is_timer(name)}
+    links = {f"{TARGET}.wants/{name}": f"../{name}" for name in units if is_trigger(name)}
     if TARGET in units:
         boot = "default.target" if layout.scope is Scope.USER else "multi-user.target"
         links[f"{boot}.wants/{TARGET}"] = f"../{TARGET}"

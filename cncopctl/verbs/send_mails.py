@@ -84,9 +84,11 @@ def _password(layout: Layout, settings: Mail, environment: Mapping[str, str]) ->
     if given and not path.exists():
         path = layout.credentials / settings.credential
     try:
-        return path.read_text(encoding="utf-8").rstrip("\n")
+        if password := path.read_text(encoding="utf-8").rstrip("\n"):
+            return password
+        raise ValueError("is empty")
     except (OSError, ValueError) as error:
-        why = error.strerror if isinstance(error, OSError) else "is not text"
+        why = error.strerror if isinstance(error, OSError) else "is not text, or empty"
         hint = f"store it with: cncopctl credential set {settings.credential}"
         raise MailError(f"the password of {settings.user} cannot be read: {path}: {why}", hint) from error
 

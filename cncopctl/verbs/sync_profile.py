@@ -18,7 +18,7 @@ from cncopctl.core.errors import InstallError, LockedError, SystemdError
 from cncopctl.core.host import Host
 from cncopctl.core.layout import Layout
 from cncopctl.core.life_cycle import held_back
-from cncopctl.core.naming import PATTERN, STATIC, TARGET, is_timer, job_of
+from cncopctl.core.naming import PATTERN, STATIC, TARGET, is_trigger, job_of
 from cncopctl.core.plan import Action, Installed, Loaded, Plan, Wanted, make_plan
 from cncopctl.edges.halts import read_halts, remove_halts_but
 from cncopctl.edges.pauses import read_pauses, remove_pauses_but
@@ -149,7 +149,7 @@ def _check_started(wanted: Wanted, systemd: Systemd) -> None:
     idle = [
         name
         for name in wanted.units
-        if is_timer(name) and job_of(name) not in wanted.halted
+        if is_trigger(name) and job_of(name) not in wanted.halted
         if name not in units or not units[name].is_up()
     ]
     if idle:

@@ -32,6 +32,9 @@ keep = { daily = 7 }
 UNITS = [
     "cncop-job-nightly.service",
     "cncop-job-nightly.timer",
+    "cncop-reporter.path",
+    "cncop-reporter.service",
+    "cncop-reporter.timer",
     "cncop-sync.service",
     "cncop-sync.timer",
     "cncop.target",
@@ -68,7 +71,7 @@ def test_a_timer_fires_by_itself_and_the_run_is_history(synced: Machine) -> None
     run = jobs(synced)["often"]["last_run"]
     assert run["outcome"] == "OK"
     assert run["snapshot"]
-    assert run["id"] in synced.run("ls", "/var/spool/cncop/Messages").stdout
+    assert f"-{run['id']}.json" in synced.run("find", "/var/spool/cncop", "-name", "JF-*").stdout
 
 
 def test_a_job_run_by_hand_is_restored_byte_for_byte(synced: Machine) -> None:

@@ -139,10 +139,13 @@ class Installation:
     def all_reports(self, kind: str = "*") -> list[dict[str, Any]]:
         """The reports of that kind that wait in the spool or were archived, oldest first; each is valid."""
         spool = self.state / "spool"
-        paths = [*spool.glob(f"Messages/{kind}-*.json"), *spool.glob(f"Archive/*/{kind}-*.json")]
-        return [
-            valid_report(path.name, path.read_text()) for path in sorted(paths, key=lambda path: path.name)
-        ]
+        while True:
+            paths = [*spool.glob(f"Messages/{kind}-*.json"), *spool.glob(f"Archive/*/{kind}-*.json")]
+            try:
+                texts = {path.name: path.read_text() for path in paths}
+            except FileNotFoundError:
+                continue  # was archived meanwhile
+            return [valid_report(name, text) for name, text in sorted(texts.items())]
 
     def reports(self) -> list[dict[str, Any]]:
         """The runs that job-finished reports tell about."""

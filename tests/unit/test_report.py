@@ -53,7 +53,16 @@ HOSTILE = ["\x1b]0;owned\x07\x9b31m" * 2000, "\ud800\udfff\udc80" * 9000, "\0" *
 
 @pytest.mark.parametrize("text", HOSTILE)
 def test_no_text_makes_a_report_large_or_unreadable(text: str) -> None:
-    run: Any = replace(ENDED, title=text, phrase=text, hint=text, log=text, warnings=(text,) * 1000)
+    action: dict[str, Any] = {
+        "name": text,
+        "action": "backup",
+        "outcome": "OK",
+        "phrase": text,
+        "snapshot": text,
+    }
+    action |= {"attempts": 1, "seconds": 1.5, "files": 1, "bytes": 1}
+    words: Any = dict.fromkeys(("title", "phrase", "hint", "log", "snapshot"), text)
+    run = replace(ENDED, warnings=(text,) * 1000, actions=(action,) * 50, **words)
     stderr = text.encode("utf-8", "replace")
     result = {"files_changed": text, "bytes_transferred": -1}
     for report in (
@@ -125,3 +134,13 @@ def test_statistics_are_the_numbers_of_a_run() -> None:
 def test_a_run_during_which_the_clock_was_set_back_took_no_negative_time() -> None:
     run = replace(ENDED, ended=datetime(2020, 1, 1, tzinfo=UTC))
     assert statistics_report(run, {})["statistics"]["seconds"] == 0.0
+
+
+def test_statistics_of_several_actions_are_theirs_too() -> None:
+    action = {"name": "drill", "action": "verify", "outcome": "ERROR", "phrase": "no", "snapshot": ""}
+    numbers = {"attempts": 2, "seconds": 1.5, "files": 3, "bytes": 4}
+    report = statistics_report(replace(ENDED, actions=(action | numbers,)), {"files_changed": 9})
+    told = report["statistics"]
+    assert told["actions"] == [{"name": "drill", "action": "verify", "outcome": "ERROR"} | numbers]
+    assert "files_changed" not in told
+    assert valid_report(report_name("JS", BEGUN.id, BEGUN.started), json.dumps(report)) == report
