@@ -149,6 +149,9 @@ class Nspawn:
                 self.boot()
             elif word == "cut":
                 self._group.kill()
+                # Linux (6.18) kills what is cloned from a new group into one that has been killed before:
+                # systemd 257 would lose every service of the next boot.
+                self._group.clear()
         return bool(words)
 
     def remove(self) -> None:

@@ -132,9 +132,15 @@ class ControlGroup:
                 poll.poll(STOP_TIMEOUT * 1000)
                 events.seek(0)
 
-    def remove(self) -> None:
+    def clear(self) -> None:
+        """Remove all groups below."""
         for directory, _, _ in os.walk(self.path, topdown=False):
-            Path(directory).rmdir()
+            if Path(directory) != self.path:
+                Path(directory).rmdir()
+
+    def remove(self) -> None:
+        self.clear()
+        self.path.rmdir()
 
 
 def own_control_group() -> Path:
