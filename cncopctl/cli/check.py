@@ -10,7 +10,10 @@ import click
 from cncopctl.cli.options import complete_job, installation_options, json_option
 from cncopctl.core.choice import choose_job
 from cncopctl.core.faults import ProfileError
+from cncopctl.core.host import Host
+from cncopctl.core.job import Profile
 from cncopctl.core.layout import Layout
+from cncopctl.core.mail import obstacle
 from cncopctl.edges.compiled_jobs import read_compiled_jobs
 from cncopctl.edges.machine import systemd_version
 from cncopctl.verbs.call_agent import call_agent
@@ -45,8 +48,9 @@ def _check_job(layout: Layout, word: str, *, as_json: bool) -> int:
 
 def _check_profile(layout: Layout, *, as_json: bool) -> int:
     files = profile_files(layout)
+    host = observe_host(layout, systemd_version())
     try:
-        profile = load_profile(layout, observe_host(layout, systemd_version()), files)
+        profile = load_profile(layout, host, files)
     except ProfileError as error:
         if not as_json:
             raise
@@ -58,6 +62,7 @@ def _check_profile(layout: Layout, *, as_json: bool) -> int:
         for schedule in job.schedules
         for warning in schedule.translation.warnings
     ]
+    warnings += _mail_warnings(profile, host)
     if as_json:
         click.echo(json.dumps({"valid": True, "jobs": len(profile.jobs), "warnings": warnings}, indent=2))
         return 0
@@ -66,6 +71,13 @@ def _check_profile(layout: Layout, *, as_json: bool) -> int:
     count = len(profile.jobs)
     click.echo(f"{', '.join(file.name for file in files)}: {count} job{'' if count == 1 else 's'}, no fault")
     return 0
+
+
+def _mail_warnings(profile: Profile, host: Host) -> list[str]:
+    problem, hint = obstacle(profile.configuration.mail, host.credentials)
+    telling = [job for job in profile.jobs.values() if job.notify]
+    what = f"nobody will be told: {problem} ({hint})"
+    return [f"{job.file}: job {job.id}: notify: {what}" for job in telling if problem]
 
 
 def _documents(error: ProfileError) -> list[dict[str, Any]]:

@@ -72,6 +72,8 @@ class Facts:
         space: file systems by the destinations of jobs; None for one that is not there.
         leftovers: runs that nobody closed, by id, with their jobs.
         boots: how often the machine was booted within the last week.
+        mail_obstacle: why nobody can be told by mail, where jobs ask for it, and what to do.
+        waiting_mails: how many mails could not be sent yet.
     """
 
     now: datetime
@@ -89,6 +91,8 @@ class Facts:
     leftovers: Mapping[str, str] = field(default_factory=dict)
     boots: int = 0
     has_unsaved_password: bool = False
+    mail_obstacle: tuple[str, str] = ("", "")
+    waiting_mails: int = 0
 
 
 def findings(facts: Facts) -> list[Finding]:
@@ -103,8 +107,19 @@ def findings(facts: Facts) -> list[Finding]:
         *_spaces(facts),
         *(finding for job in facts.jobs for finding in _job(job, facts)),
         *_password(facts),
+        *_mail(facts),
     ]
     return sorted(found, key=lambda finding: finding.weight is Weight.NOTE)
+
+
+def _mail(facts: Facts) -> Iterator[Finding]:
+    problem, hint = facts.mail_obstacle
+    if problem:
+        yield Finding("mail", f"jobs ask for mail, but {problem}", hint)
+    if facts.waiting_mails:
+        count = f"{facts.waiting_mails} mail{'' if facts.waiting_mails == 1 else 's'}"
+        hint = "see what keeps them, in the logs of their runs or by: cncopctl mail-test ADDRESS"
+        yield Finding("mail", f"{count} could not be sent yet", hint)
 
 
 def _installed(facts: Facts) -> Iterator[Finding]:

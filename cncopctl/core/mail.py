@@ -11,13 +11,16 @@ import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from cncopctl.core.errors import UsageError
 from cncopctl.core.faults import printable, shown
 from cncopctl.core.outcome import Outcome
 from cncopctl.core.run import Run
 from cncopctl.core.spans import show_size, show_span
+
+if TYPE_CHECKING:
+    from cncopctl.core.configuration import Mail
 
 FAILURE, RECOVERY, ALWAYS = "failure", "recovery", "always"
 
@@ -103,6 +106,21 @@ def check_address(text: str) -> str:
     if not _ADDRESS.fullmatch(text):
         raise UsageError(f"{shown(text)} is no mail address", "write one such as ops@example.org")
     return text
+
+
+def obstacle(settings: Mail, credentials: Collection[str]) -> tuple[str, str]:
+    """Why nobody can be told by mail with these settings and stored credentials, and what to do; "" if they can."""
+    if not settings.server:
+        return "no mail server is set", "set mail_server under [mail] in cncop3.ini"
+    if settings.user and not settings.credential:
+        return (
+            f"mail_user {settings.user} has no password",
+            "name its credential: mail_credential in cncop3.ini",
+        )
+    if settings.user and settings.credential not in credentials:
+        store = f"store it with: cncopctl credential set {settings.credential}"
+        return f"the mail server's password, {settings.credential}, is not stored", store
+    return "", ""
 
 
 def letter_of_run(telling: Telling, to: Sequence[str], host: str, now: datetime) -> Letter:

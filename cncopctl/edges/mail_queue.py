@@ -39,6 +39,14 @@ class MailQueue:
             raise ValueError("is no JSON object")
         return document
 
+    def failures(self) -> list[str]:
+        """Why mails that wait were not sent, oldest first; those that nobody has tried to send yet are left out."""
+        found = []
+        for name in self.names():
+            with contextlib.suppress(OSError, ValueError, RecursionError):
+                found.append(str(self.read(name).get("failure") or ""))
+        return [failure for failure in found if failure]
+
     def remove(self, name: str) -> None:
         """The mail has been sent."""
         (self._directory / name).unlink(missing_ok=True)

@@ -15,16 +15,19 @@ from cncopctl.core.errors import CncopError
 from cncopctl.core.faults import ProfileError
 from cncopctl.core.job import Job
 from cncopctl.core.layout import Layout
+from cncopctl.core.mail import obstacle
 from cncopctl.core.naming import PATTERN, STATIC, is_trigger, job_of, service_name
 from cncopctl.core.plan import Plan
 from cncopctl.core.schedule import Seed, parse
 from cncopctl.core.units import REPOSITORY_PASSWORD
 from cncopctl.edges import machine
 from cncopctl.edges.compiled_jobs import read_compiled_jobs
+from cncopctl.edges.configuration_file import read_configuration
+from cncopctl.edges.mail_queue import MailQueue
 from cncopctl.edges.run_files import unclosed
 from cncopctl.edges.systemd import Systemd
 from cncopctl.verbs import last_sync
-from cncopctl.verbs.installation import observe_host
+from cncopctl.verbs.installation import observe_host, stored_credentials
 from cncopctl.verbs.load_profile import load_profile, profile_files
 from cncopctl.verbs.sync_profile import sync_profile
 
@@ -71,8 +74,20 @@ def examine(layout: Layout, systemd: Systemd | None) -> list[Finding]:
             leftovers=_leftovers(layout, states) if systemd else {},
             boots=machine.boots_since(datetime.now(UTC) - timedelta(days=7)) if systemd else 0,
             has_unsaved_password=_is_to_be_told(layout),
+            mail_obstacle=_mail_obstacle(layout, compiled),
+            waiting_mails=len(MailQueue(layout.mail).failures()),
         )
     )
+
+
+def _mail_obstacle(layout: Layout, jobs: Sequence[CompiledJob]) -> tuple[str, str]:
+    if not any(job.notify for job in jobs):
+        return "", ""
+    try:
+        settings = read_configuration(layout.settings).mail
+    except ProfileError:
+        return "", ""  # told with the profile's faults
+    return obstacle(settings, stored_credentials(layout))
 
 
 def _desired(layout: Layout, systemd: Systemd | None) -> _Desired:

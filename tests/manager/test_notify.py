@@ -118,3 +118,13 @@ def test_a_hostile_title_and_stderr_harm_no_mail(cncop: Installation) -> None:
     assert len(letter["text"]) < 20_000
     assert all(line.isprintable() for line in letter["text"].splitlines())
     assert "\\x1b[31m\\xff" in letter["text"]
+
+
+def test_check_and_doctor_say_that_nobody_will_be_told(cncop: Installation) -> None:
+    cncop.synced(job("a", notify=NOTIFY))
+    said = cncop.manager.run(CNCOPCTL, "check", "--user").stdout
+    assert "warning: profile.toml: job a: notify: nobody will be told: no mail server is set" in said
+    said = cncop.manager.run(CNCOPCTL, "doctor", "--user", check=False).stdout
+    assert "mail: jobs ask for mail, but no mail server is set" in said
+    (cncop.config / "cncop3.ini").write_text("[mail]\nmail_server = mail.example.org\n")
+    assert "warning" not in cncop.manager.run(CNCOPCTL, "check", "--user").stdout

@@ -58,6 +58,11 @@ def test_where_nothing_is_wrong_nothing_is_found() -> None:
     ("changes", "finding"),
     [
         ({"refusal": ("profile.toml: is not TOML", "x")}, "profile: profile.toml: is not TOML"),
+        (
+            {"mail_obstacle": ("no mail server is set", "x")},
+            "mail: jobs ask for mail, but no mail server is set",
+        ),
+        ({"waiting_mails": 2}, "mail: 2 mails could not be sent yet"),
         (plan(Action.WRITE, TIMER, "edited by hand"), f"{TIMER}: was edited by hand"),
         (plan(Action.WRITE, TIMER, "masked by hand"), f"{TIMER}: was masked by hand"),
         (plan(Action.COMPILE, "a", "changed"), "profile: is not followed yet (a)"),

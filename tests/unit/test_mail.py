@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from cncopctl.core.configuration import Mail
 from cncopctl.core.errors import UsageError
 from cncopctl.core.mail import (
     Letter,
@@ -16,6 +17,7 @@ from cncopctl.core.mail import (
     letter_of_run,
     letter_of_runs,
     mail_name,
+    obstacle,
     occasion,
 )
 from cncopctl.core.outcome import Outcome
@@ -201,6 +203,21 @@ def test_what_is_no_address_is_refused_by_the_command_line_and_the_profile_alike
     job = {"id": "a", "type": "RSYNC", "schedule": "@daily", "source": "/a", "notify": {"to": address}}
     schema = ProfileSchema(share("Config", "profile.schema.json"))
     assert [fault.key for fault in schema.faults("f", {"schema": 1, "job": [job]})] == ["notify.to"]
+
+
+@pytest.mark.parametrize(
+    ("settings", "problem"),
+    [
+        (Mail(), "no mail server is set"),
+        (Mail("mail"), ""),
+        (Mail("mail", user="u"), "mail_user u has no password"),
+        (Mail("mail", user="u", credential="smtp"), "the mail server's password, smtp, is not stored"),
+        (Mail("mail", user="u", credential="stored"), ""),
+    ],
+)
+def test_what_keeps_mail_from_being_sent_is_known_before(settings: Mail, problem: str) -> None:
+    what, hint = obstacle(settings, {"stored"})
+    assert (what, bool(hint)) == (problem, bool(problem))
 
 
 def test_names_of_queued_mail_sort_by_age() -> None:

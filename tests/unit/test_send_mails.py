@@ -86,6 +86,8 @@ def test_a_server_that_is_away_is_told_once_and_the_mail_is_sent_when_it_is_back
     assert "warn  cncop: mail to a@example.org is not sent yet, and tried again: Connection refused" in line
     assert "look at [mail] in cncop3.ini: mail_server, mail_port" in line
     assert not (layout.spool / "wake").exists()
+    (failure,) = MailQueue(layout.mail).failures()
+    assert failure.startswith("Connection refused ")
     assert outcome(send_mails(layout, by(server), NOW + timedelta(days=4))) == (1, 0, 0)
     assert log.read_text().splitlines()[1].endswith("cncop: mail to a@example.org is sent after all")
 
