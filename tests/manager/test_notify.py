@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import os
 import shutil
+from pathlib import Path
 from typing import Any
 
 import pytest
+from mail_server import PASSWORD, USER, Authority, SmtpServer, make_authority
 
 from .installation import CNCOPCTL, Installation, job
 from .user_manager import UserManager
@@ -104,8 +106,8 @@ def test_a_queue_that_cannot_be_written_changes_no_outcome_and_is_told_in_the_lo
     runjob(cncop, OK)
     (run,) = cncop.history()
     assert run["outcome"] == "OK"
-    with open(run["log"]) as log:  # noqa: PTH123 - the name comes from JSON
-        assert "warn  cncop: no mail to ops@example.org, boss@example.org: " in log.read()
+    log = Path(run["log"]).read_text()
+    assert "warn  cncop: no mail to ops@example.org, boss@example.org: " in log
 
 
 def test_a_hostile_title_and_stderr_harm_no_mail(cncop: Installation) -> None:
@@ -128,3 +130,63 @@ def test_check_and_doctor_say_that_nobody_will_be_told(cncop: Installation) -> N
     assert "mail: jobs ask for mail, but no mail server is set" in said
     (cncop.config / "cncop3.ini").write_text("[mail]\nmail_server = mail.example.org\n")
     assert "warning" not in cncop.manager.run(CNCOPCTL, "check", "--user").stdout
+
+
+@pytest.fixture(scope="module")
+def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
+    return make_authority(tmp_path_factory.mktemp("authority"))
+
+
+def speak_to(cncop: Installation, port: int, authority: Authority) -> None:
+    """Settings for a server on that port, with STARTTLS and a login."""
+    settings = {
+        "mail_server": "localhost",
+        "mail_port": port,
+        "mail_user": USER,
+        "mail_credential": "smtp",
+        "mail_sender": "cncop@example.org",
+        "mail_ca_file": authority.certificate,
+    }
+    lines = "".join(f"{key} = {value}\n" for key, value in settings.items())
+    (cncop.config / "cncop3.ini").write_text(f"[mail]\n{lines}")
+    cncop.manager.run(CNCOPCTL, "credential", "set", "smtp", "--user", input=PASSWORD)
+
+
+def secure(authority: Authority) -> SmtpServer:
+    return SmtpServer(context=authority.context, security="starttls", login=True)
+
+
+def test_the_reporter_sends_what_a_run_has_queued(cncop: Installation, authority: Authority) -> None:
+    with secure(authority) as server:
+        speak_to(cncop, server.port, authority)
+        cncop.agent(BROKEN)
+        cncop.synced(job("a", title="Web", notify=NOTIFY))
+        runjob(cncop, BROKEN)
+        (mail,) = server.wait_for(1)
+    assert mail.to == NOTIFY["to"]
+    assert mail.subject == f"ERROR: Web (a) on {os.uname().nodename}: no such host"
+    assert PASSWORD not in cncop.manager.journal("cncop-reporter.service")
+    assert PASSWORD not in "".join(cncop.unit_files().values())
+
+
+def test_a_server_that_was_away_gets_it_later_and_the_log_tells_both(
+    cncop: Installation, authority: Authority
+) -> None:
+    with secure(authority) as gone:
+        port = gone.port
+    speak_to(cncop, port, authority)
+    cncop.agent(OK)
+    cncop.synced(job("a", notify={**NOTIFY, "on": "always"}))
+    stop_reporter(cncop)
+    runjob(cncop, OK)
+    cncop.manager.systemctl("start", "cncop-reporter.service")
+    (run,) = cncop.history()
+    assert run["outcome"] == "OK"
+    assert "is not sent yet, and tried again: Connection refused" in Path(run["log"]).read_text()
+    with secure(authority) as server:
+        speak_to(cncop, server.port, authority)
+        cncop.manager.systemctl("start", "cncop-reporter.service")
+        assert len(server.received) == 1
+    log = Path(run["log"]).read_text().splitlines()
+    assert log[-1].endswith("cncop: mail to ops@example.org, boss@example.org is sent after all")
+    assert letters(cncop) == []
