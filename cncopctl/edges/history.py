@@ -84,13 +84,9 @@ class History:
         limit: int = -1,
     ) -> list[Run]:
         """Runs, newest first: of `jobs` if any are named, that `failed`, that began at `since` or later."""
-        conditions, values = ["started >= ?"], [_text(since) if since else ""]
-        if jobs:
-            conditions.append(f"job IN ({', '.join('?' * len(jobs))})")
-            values += jobs
-        conditions += [_FAILED] if failed else []
+        condition = f"WHERE started >= ?{_among(jobs)}{f' AND {_FAILED}' if failed else ''}"
         order = f"ORDER BY started DESC, id LIMIT {int(limit)}"
-        return self._select(f"WHERE {' AND '.join(conditions)} {order}", *values)
+        return self._select(f"{condition} {order}", _text(since) if since else "", *jobs)
 
     def since(self, job_id: str, started: datetime) -> Run | None:
         """The last run of the job that began at `started` or later."""
@@ -109,35 +105,36 @@ class History:
         condition = f"WHERE {earlier} ORDER BY started DESC LIMIT ?"
         return self._select(condition, run.job, run.started.astimezone(UTC).isoformat(), run.id, most)
 
-    def last_runs(self) -> dict[str, Run]:
-        """The last run of each job that was not skipped, by job."""
-        return self._last("outcome != 'SKIPPED'")
+    def last_runs(self, jobs: Sequence[str] = ()) -> dict[str, Run]:
+        """The last run that was not skipped of each job, or of each of `jobs` if any are named, by job."""
+        return self._last("outcome != 'SKIPPED'", jobs)
 
-    def last_good_runs(self) -> dict[str, Run]:
-        """The last run of each job that was OK, by job."""
-        return self._last("outcome = 'OK'")
+    def last_good_runs(self, jobs: Sequence[str] = ()) -> dict[str, Run]:
+        """The last run that was OK, likewise."""
+        return self._last("outcome = 'OK'", jobs)
 
-    def last_skipped_runs(self) -> dict[str, Run]:
-        """The last run of each job that was skipped, by job."""
-        return self._last("outcome = 'SKIPPED'")
+    def last_skipped_runs(self, jobs: Sequence[str] = ()) -> dict[str, Run]:
+        """The last run that was skipped, likewise."""
+        return self._last("outcome = 'SKIPPED'", jobs)
 
-    def last_failures(self) -> dict[str, Run]:
-        """The last run of each job that failed, by job."""
-        return self._last(_FAILED)
+    def last_failures(self, jobs: Sequence[str] = ()) -> dict[str, Run]:
+        """The last run that failed, likewise."""
+        return self._last(_FAILED, jobs)
 
-    def usual_durations(self, last: int = 30) -> dict[str, timedelta]:
-        """How long runs take, by job: the median of the last ones that were OK."""
+    def usual_durations(self, last: int = 30, jobs: Sequence[str] = ()) -> dict[str, timedelta]:
+        """How long runs take, likewise: the median of the `last` ones that were OK."""
         of_job = "row_number() OVER (PARTITION BY job ORDER BY started DESC)"
-        recent = f"SELECT id FROM (SELECT id, {of_job} AS age FROM run WHERE outcome = 'OK') WHERE age <= ?"  # noqa: S608 - ours
+        good = f"SELECT id, {of_job} AS age FROM run WHERE outcome = 'OK'{_among(jobs)}"  # noqa: S608 - ours
+        recent = f"SELECT id FROM ({good}) WHERE age <= ?"  # noqa: S608 - ours
         durations: dict[str, list[float]] = {}
-        for run in self._select(f"WHERE id IN ({recent})", last):
+        for run in self._select(f"WHERE id IN ({recent})", *jobs, last):
             if run.ended:
                 durations.setdefault(run.job, []).append((run.ended - run.started).total_seconds())
         return {job: timedelta(seconds=median(taken)) for job, taken in durations.items()}
 
-    def _last(self, condition: str) -> dict[str, Run]:
-        newest = f"WHERE {condition} GROUP BY job HAVING started = max(started)"
-        return {run.job: run for run in self._select(newest)}
+    def _last(self, condition: str, jobs: Sequence[str]) -> dict[str, Run]:
+        newest = f"WHERE {condition}{_among(jobs)} GROUP BY job HAVING started = max(started)"
+        return {run.job: run for run in self._select(newest, *jobs)}
 
     def _select(self, condition: str, *values: str | int) -> list[Run]:
         if not self._is_there():
@@ -194,6 +191,10 @@ class History:
         for path in sorted(self._waiting.glob("[!.]*.json")) if self._waiting.is_dir() else ():
             with contextlib.suppress(OSError, ValueError):
                 yield path, json.loads(path.read_bytes())
+
+
+def _among(jobs: Sequence[str]) -> str:
+    return f" AND job IN ({', '.join('?' * len(jobs))})" if jobs else ""
 
 
 def _insert(database: sqlite3.Connection, document: dict[str, Any]) -> bool:

@@ -64,6 +64,8 @@ class Timers:
 
 
 _DOWN = ("inactive", "failed")
+# More jobs than this are not asked for by their names.
+_FEW = 20
 # Timers that their target has started have been active about as long as it.
 _TOGETHER = timedelta(minutes=1)
 
@@ -93,15 +95,16 @@ def observe_timers(systemd: Systemd | None, jobs: Sequence[CompiledJob]) -> Time
     )
 
 
-def gather(layout: Layout, jobs: Iterable[CompiledJob], timers: Timers, now: datetime) -> list[JobFacts]:
+def gather(layout: Layout, jobs: Sequence[CompiledJob], timers: Timers, now: datetime) -> list[JobFacts]:
     """What is known of each of `jobs`.
 
     Raises:
         InstallError: the history, a pause or a compiled job cannot be read.
     """
     history = History(layout.history)
-    kinds = (history.last_runs(), history.last_good_runs(), history.last_skipped_runs())
-    usual, pauses = history.usual_durations(), read_pauses(layout.pauses, now)
+    ids = [job.id for job in jobs] if len(jobs) <= _FEW else []
+    kinds = (history.last_runs(ids), history.last_good_runs(ids), history.last_skipped_runs(ids))
+    usual, pauses = history.usual_durations(jobs=ids), read_pauses(layout.pauses, now)
     active, halts = running(layout.runs), read_halts(layout.halts)
     found = []
     for job in jobs:

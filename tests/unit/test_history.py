@@ -100,6 +100,8 @@ def test_the_last_run_of_each_kind_is_told(tmp_path: Path) -> None:
     assert history.last_good_runs()["a"].id == "6"
     assert history.last_failures()["a"].id == "10"
     assert history.last_skipped_runs()["a"].id == "9"
+    history.add(run("b", "b"))
+    assert set(history.last_good_runs(["b", "c"])) == set(history.usual_durations(jobs=["b", "c"])) == {"b"}
 
 
 def test_a_history_of_the_first_version_is_read_and_brought_up_to_date(tmp_path: Path) -> None:
