@@ -35,6 +35,7 @@ _COMMANDS = {
     "runjob": "Run jobs now, and follow them to their end.",
     "schedules": "Show when what runs, what collides, and a picture of it.",
     "snapshots": "Show what a job can be restored from.",
+    "status": "Show on one screen what runs, what is wrong, and what is next.",
     "sync-profile": "Make systemd's timers match the profile.",
     "translate": "Translate schedules to systemd's calendar lines.",
     "uninstall": "Stop all jobs and timers, and remove their units.",

@@ -74,7 +74,7 @@ def _refuse(layout: Layout, job: CompiledJob, found: Hindrance, now: datetime) -
 
 
 def skip(layout: Layout, job: CompiledJob, reason: str, now: datetime) -> None:
-    """Note that the run was SKIPPED, and why; its close takes that further."""
+    """Note that the run was SKIPPED, and why; its close says so, and takes that further."""
     run = Run(
         id=run_id(),
         job=job.id,
@@ -86,7 +86,6 @@ def skip(layout: Layout, job: CompiledJob, reason: str, now: datetime) -> None:
     )
     RunFiles(layout.runs, run.id).write_run(run.document())
     notify_status(f"SKIPPED: {reason}")
-    print(f"{job.id}: SKIPPED: {reason}", file=sys.stderr)
 
 
 def _is_due(job: CompiledJob, now: datetime) -> bool:

@@ -61,6 +61,19 @@ class RunLog:
         while data:
             data = data[os.write(self._descriptor, data) :]
 
+    def sync(self) -> None:
+        """Return when what was written, and the log's name, would survive a power cut.
+
+        Raises:
+            OSError: they would not.
+        """
+        os.fsync(self._descriptor)
+        directory = os.open(self.path.parent, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(directory)
+        finally:
+            os.close(directory)
+
     def close(self) -> None:
         """Close the file; from now on nobody uses it here."""
         os.close(self._descriptor)

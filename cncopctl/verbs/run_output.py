@@ -67,6 +67,14 @@ class RunOutput:
 
         return hear
 
+    def sync(self) -> None:
+        """Return when the log would survive a power cut, as far as it can be written."""
+        if self._log:
+            try:
+                self._log.sync()
+            except OSError as error:
+                self._give_up(error)
+
     def close(self) -> None:
         """Say what is left of unfinished lines, and close the log."""
         for source, lines in self._voices:
@@ -128,3 +136,4 @@ def tell_end(output: RunOutput, run: Run) -> None:
     fields = {f"CNCOP_{name}": str(value) for name, value in facts.items() if value not in ("", None)}
     text = end_text(run.job, run.outcome, run.phrase)
     output.say(text, Level.of(run.outcome), MESSAGE_ID=RUN_ENDED, **fields)
+    output.sync()
