@@ -10,19 +10,16 @@ from typing import cast
 import click
 from blocks import Block, Code, Entry, Heading, Page, Paragraph
 
-from cncopctl.cli import cncopagent, cncopwatcher
 from cncopctl.cli.main import cncopctl
 from cncopctl.core import faults  # noqa: F401 - its errors count, too
 from cncopctl.core.errors import CncopError
 
 PROGRAM = cast("click.Group", cncopctl)
-# Programs of their own.
-OTHERS = (cncopagent.command, cncopwatcher.command)
 _INTERVAL = re.compile(r"\s+(\[[^]]*<=?[^]]*\])$")
 
 
 def command_pages() -> Iterator[Page]:
-    """A page for cncopctl, one for each of its commands, and one for each program beside it."""
+    """A page for cncopctl, and one for each of its commands."""
     top = click.Context(PROGRAM, info_name="cncopctl", **PROGRAM.context_settings)
     names = PROGRAM.list_commands(top)
     yield _top_page(top, names)
@@ -31,9 +28,6 @@ def command_pages() -> Iterator[Page]:
         if command and not command.hidden:
             context = click.Context(command, info_name=name, parent=top)
             yield _page(f"cncopctl-{name}", context, ("cncopctl(8)", "cncop-profile(5)"))
-    for program in OTHERS:
-        context = click.Context(program, info_name=program.name, **program.context_settings)
-        yield _page(str(program.name), context, ("cncopctl(8)", "cncop3.ini(5)"))
 
 
 def command_page(program: str, command: click.Command) -> Page:
