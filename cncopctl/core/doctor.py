@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from cncopctl.core.faults import shown
-from cncopctl.core.naming import SYNC_SERVICE, SYNC_TIMER, TARGET
+from cncopctl.core.naming import REPORTER_SERVICE, SYNC_SERVICE, SYNC_TIMER, TARGET
 from cncopctl.core.plan import Action, Plan, jobs_of
 from cncopctl.core.schedule import Schedule, next_after, translate
 from cncopctl.core.schedule.model import Continuous, Reboot
@@ -19,6 +19,8 @@ AHEAD = timedelta(days=400)
 # The re-sync is weekly, and a machine may be off for a while.
 _STALE = timedelta(days=15)
 _SHORT = timedelta(days=60)
+# The reporter tries again four times an hour.
+_PILED_UP = timedelta(hours=2)
 _FEW_BOOTS, _LONG_DELAY = 5, timedelta(hours=1)
 _LEAST_FREE, _LEAST_SHARE = 1 << 30, 0.05
 
@@ -61,6 +63,15 @@ class Space:
 
 
 @dataclass(frozen=True, slots=True)
+class Spooled:
+    """What is in the spool: reports and mails that wait, for how long the oldest has, files that were no reports."""
+
+    waiting: int = 0
+    oldest: timedelta = timedelta()
+    aside: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Facts:
     """All that findings are drawn from; what is not known is None, or empty.
 
@@ -71,6 +82,7 @@ class Facts:
         timers: the timers that ought to be active.
         space: file systems by the destinations of jobs; None for one that is not there.
         leftovers: runs that nobody closed, by id, with their jobs.
+        spooled: what is in the spool.
         boots: how often the machine was booted within the last week.
         mail_obstacle: why nobody can be told by mail, where jobs ask for it, and what to do.
         waiting_mails: how many mails could not be sent yet.
@@ -89,6 +101,7 @@ class Facts:
     programs: frozenset[str] = frozenset()
     space: Mapping[str, Space | None] = field(default_factory=dict)
     leftovers: Mapping[str, str] = field(default_factory=dict)
+    spooled: Spooled = field(default_factory=Spooled)
     boots: int = 0
     has_unsaved_password: bool = False
     mail_obstacle: tuple[str, str] = ("", "")
@@ -103,6 +116,7 @@ def findings(facts: Facts) -> list[Finding]:
         *_horizon(facts),
         *_machine(facts),
         *_runs(facts),
+        *_spool(facts),
         *_programs(facts),
         *_spaces(facts),
         *(finding for job in facts.jobs for finding in _job(job, facts)),
@@ -193,6 +207,17 @@ def _runs(facts: Facts) -> Iterator[Finding]:
         yield Finding(
             job, what, f"look at: journalctl INVOCATION_ID={run}; cncopctl runjob {shown(job)[1:-1]}"
         )
+
+
+def _spool(facts: Facts) -> Iterator[Finding]:
+    spooled = facts.spooled
+    if spooled.waiting and spooled.oldest > _PILED_UP:
+        age = show_span(spooled.oldest)
+        what = f"has {spooled.waiting} reports and mails that wait to be handed on, the oldest for {age}"
+        yield Finding("spool", what, f"look at: journalctl -u {REPORTER_SERVICE}")
+    if spooled.aside:
+        what = f"has files that are no reports: {spooled.aside} were moved to its directory Bad"
+        yield Finding("spool", what, "look at them, then remove them", Weight.NOTE)
 
 
 def _programs(facts: Facts) -> Iterator[Finding]:

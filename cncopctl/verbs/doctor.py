@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import os
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from cncopctl.core.compiled import CompiledJob
-from cncopctl.core.doctor import Facts, Finding, JobFacts, Space, findings
+from cncopctl.core.doctor import Facts, Finding, JobFacts, Space, Spooled, findings
 from cncopctl.core.errors import CncopError
 from cncopctl.core.faults import ProfileError
 from cncopctl.core.job import Job
@@ -72,6 +73,7 @@ def examine(layout: Layout, systemd: Systemd | None) -> list[Finding]:
             programs=machine.installed_programs(_PROGRAMS),
             space={job.values["destination"]: _space(job) for job in compiled if job.is_pull()},
             leftovers=_leftovers(layout, states) if systemd else {},
+            spooled=_spooled(layout),
             boots=machine.boots_since(datetime.now(UTC) - timedelta(days=7)) if systemd else 0,
             has_unsaved_password=_is_to_be_told(layout),
             mail_obstacle=_mail_obstacle(layout, compiled),
@@ -146,6 +148,20 @@ def _leftovers(layout: Layout, states: Mapping[str, str]) -> dict[str, str]:
         for run, job in unclosed(layout.runs).items()
         if states.get(service_name(job), "inactive") not in _RUNS_ON
     }
+
+
+def _spooled(layout: Layout) -> Spooled:
+    waiting = [*_ages(layout.messages), *_ages(layout.mail)]
+    return Spooled(len(waiting), max(waiting, default=timedelta()), len(_ages(layout.spool / "Bad")))
+
+
+def _ages(directory: Path) -> list[timedelta]:
+    """How long each file in it has been there; a clock that was set back makes none younger than new."""
+    now, ages = time.time(), []
+    for path in directory.glob("[!.]*"):
+        with contextlib.suppress(OSError):  # was handed on meanwhile
+            ages.append(timedelta(seconds=max(0.0, now - path.lstat().st_mtime)))
+    return ages
 
 
 def _is_to_be_told(layout: Layout) -> bool:

@@ -40,11 +40,16 @@ def test_a_machine_that_is_fine_has_no_problem(synced: Machine) -> None:
 
 
 def test_what_was_stopped_masked_edited_or_left_is_found_and_mended(synced: Machine) -> None:
-    synced.run("systemctl", "stop", "cncop-job-a.timer", "cncop-sync.timer")
+    synced.run("systemctl", "stop", "cncop-job-a.timer", "cncop-sync.timer", "cncop-reporter.path")
     synced.run("sed", "-i", "s/Nice=10/Nice=1/", "/etc/systemd/system/cncop-job-a.service")
     synced.write("/var/lib/cncop/runs/0123/run.json", '{"job": "a"}')
+    old = f"/var/spool/cncop/Mail/{'0' * 9}.json"
+    synced.run("touch", "--date=2020-01-01", old)
     found = problems(synced)
+    assert any(each.startswith("spool: has 1 reports and mails that wait") for each in found)
+    synced.run("rm", "-f", old)
     assert "cncop-job-a.timer: is inactive: it starts nothing" in found
+    assert "cncop-reporter.path: is inactive: it starts nothing" in found
     assert "cncop-job-a.service: was edited by hand" in found
     assert any(each.startswith("cncop-sync.timer: is not active") for each in found)
     assert "a: run 0123 was never closed: the machine or its manager went down in it" in found

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from cncopctl.core.doctor import Facts, Finding, JobFacts, Space, Weight, findings
+from cncopctl.core.doctor import Facts, Finding, JobFacts, Space, Spooled, Weight, findings
 from cncopctl.core.plan import Action, Plan, Step
 from cncopctl.core.schedule import parse
 
@@ -104,6 +104,14 @@ def test_where_nothing_is_wrong_nothing_is_found() -> None:
             {"leftovers": {"abc": "a"}},
             "a: run abc was never closed: the machine or its manager went down in it",
         ),
+        (
+            {"spooled": Spooled(12, timedelta(hours=3))},
+            "spool: has 12 reports and mails that wait to be handed on, the oldest for 3h",
+        ),
+        (
+            {"states": STATES | {"cncop-reporter.path": "failed"}, "timers": [TIMER, "cncop-reporter.path"]},
+            "cncop-reporter.path: is failed: it starts nothing",
+        ),
         ({"space": {"/srv/a": None}}, 'a: its destination "/srv/a" is not there'),
         (
             {"space": {"/srv/a": Space(1 << 29, 10 << 30)}},
@@ -159,3 +167,10 @@ def test_the_password_is_a_note_and_comes_after_problems() -> None:
     assert [finding.weight for finding in found] == [Weight.PROBLEM, Weight.NOTE]
     assert isinstance(found[1], Finding)
     assert found[1].about == "repository"
+
+
+def test_what_waits_for_a_moment_is_nothing_and_what_is_no_report_is_noted() -> None:
+    assert told(spooled=Spooled(100, timedelta(minutes=20))) == []
+    assert told(spooled=Spooled(aside=2)) == [
+        "note spool: has files that are no reports: 2 were moved to its directory Bad"
+    ]
