@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from cncopctl.core.layout import Layout, Scope
-from cncopctl.verbs.installation import choose_layout
+from cncopctl.verbs.choose_layout import choose_layout
 
 if TYPE_CHECKING:
     from cncopctl.core.compiled import CompiledJob

@@ -9,7 +9,7 @@ from typing import Protocol, TypeVar
 from cncopctl.core.compiled import CompiledJob
 from cncopctl.core.errors import UsageError
 from cncopctl.core.faults import nearest, shown
-from cncopctl.core.job import Role
+from cncopctl.core.role import Role
 
 
 class Named(Protocol):

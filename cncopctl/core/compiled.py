@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Any
 
 from cncopctl.core.errors import InstallError
-from cncopctl.core.job import Role
+from cncopctl.core.role import Role
 
 VERSION = 1
 

@@ -9,6 +9,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from cncopctl.core.guard import Guard
+from cncopctl.core.role import Role
 
 if TYPE_CHECKING:
     from cncopctl.core.calendars import Blackout
@@ -40,13 +41,6 @@ class Direction(StrEnum):
 
     PULL = "PULL"
     PUSH = "PUSH"
-
-
-class Role(StrEnum):
-    """REMOTE is a Healthy Server, which keeps other machines' backups; anything else is LOCAL."""
-
-    LOCAL = "LOCAL"
-    REMOTE = "REMOTE"
 
 
 class Priority(StrEnum):

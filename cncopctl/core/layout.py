@@ -7,8 +7,6 @@ from dataclasses import dataclass, fields
 from enum import StrEnum
 from pathlib import Path
 
-from cncopctl.core.unit_text import refusal
-
 
 class Scope(StrEnum):
     """Whose systemd manager runs the jobs; a DIRECTORY has none."""
@@ -182,6 +180,8 @@ class Layout:
 
     def refusal(self) -> str:
         """Why units cannot name one of the directories; "" where they can name them all."""
+        from cncopctl.core.unit_text import refusal  # only those that write units ask
+
         paths = [str(getattr(self, field.name)) for field in fields(self)]
         reasons = ((path, refusal(path)) for path in paths)
         return next((f"{path}: {reason}" for path, reason in reasons if reason), "")

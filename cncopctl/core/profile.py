@@ -16,9 +16,10 @@ from cncopctl.core.action_tables import Part, action_faults, parts_of, table_of_
 from cncopctl.core.configuration import Configuration
 from cncopctl.core.faults import Fault, ProfileError, nearest, shown
 from cncopctl.core.host import Host
-from cncopctl.core.job import Job, Profile, Role, TranslatedSchedule
+from cncopctl.core.job import Job, Profile, TranslatedSchedule
 from cncopctl.core.job_checks import Found, place_faults, run_faults
 from cncopctl.core.job_tables import job_from_table
+from cncopctl.core.role import Role
 from cncopctl.core.schedule import ScheduleError, Seed, parse, translate
 
 if TYPE_CHECKING:

@@ -5,6 +5,7 @@ Not for people: they start the job's service, or use `cncopctl runjob`.
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from collections.abc import Sequence
@@ -13,7 +14,7 @@ from pathlib import Path
 from cncopctl.core.errors import CncopError, UsageError
 from cncopctl.core.layout import Layout, Scope
 from cncopctl.edges.compiled_jobs import read_compiled_job
-from cncopctl.verbs.installation import choose_layout
+from cncopctl.verbs.choose_layout import choose_layout
 
 STEPS = ("gate", "before", "run", "after", "close")
 
@@ -57,6 +58,7 @@ def _do(step: str, layout: Layout, job_id: str) -> int:
         case "run":
             from cncopctl.dispatcher.run import run
 
+            gc.enable()
             return run(layout, job)
         case "close":
             from cncopctl.dispatcher.close import close

@@ -15,7 +15,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import fields
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from statistics import median
 from typing import Any
 
 from cncopctl.core.errors import InstallError
@@ -123,6 +122,8 @@ class History:
 
     def usual_durations(self, last: int = 30, jobs: Sequence[str] = ()) -> dict[str, timedelta]:
         """How long runs take, likewise: the median of the `last` ones that were OK."""
+        from statistics import median  # only forecasts want it
+
         of_job = "row_number() OVER (PARTITION BY job ORDER BY started DESC)"
         good = f"SELECT id, {of_job} AS age FROM run WHERE outcome = 'OK'{_among(jobs)}"  # noqa: S608 - ours
         recent = f"SELECT id FROM ({good}) WHERE age <= ?"  # noqa: S608 - ours

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -59,6 +58,8 @@ class RunFiles:
 
     def remove(self) -> None:
         """The run is closed: nothing of it is needed here any more."""
+        import shutil  # only a close removes
+
         shutil.rmtree(self._directory, ignore_errors=True)
 
     def _replace(self, name: str, document: dict[str, Any]) -> None:

@@ -11,7 +11,6 @@ import errno
 import fcntl
 import json
 import os
-import shutil
 import stat
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -40,7 +39,7 @@ def spool_report(messages: Path, name: str, report: dict[str, Any]) -> None:
 
 
 def _write(path: Path, report: dict[str, Any]) -> None:
-    with path.open("w", encoding="ascii") as file:
+    with path.open("w", encoding="utf-8") as file:
         json.dump(report, file, indent=1)
         file.write("\n")
         file.flush()
@@ -124,8 +123,12 @@ class Spool:
 
         They are counted, not dated: a clock that is wrong for once shall not cost all that was kept.
         """
-        if self._archive.is_dir():
-            for day in sorted(os.listdir(self._archive), reverse=True)[days:]:
+        if not self._archive.is_dir():
+            return
+        if old := sorted(os.listdir(self._archive), reverse=True)[days:]:
+            import shutil  # few passes remove anything
+
+            for day in old:
                 shutil.rmtree(self._archive / day)
 
     def forget_halves(self, older_than: float) -> None:

@@ -13,15 +13,20 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from cncopctl.core.configuration import Configuration, Defaults
 from cncopctl.core.errors import CncopError
 from cncopctl.core.layout import Layout, Scope
-from cncopctl.edges.configuration_file import read_configuration
 from cncopctl.edges.notify import notify_status
-from cncopctl.verbs.installation import choose_layout
+from cncopctl.verbs.choose_layout import choose_layout
+
+if TYPE_CHECKING:
+    from cncopctl.core.configuration import Configuration
 
 Say = Callable[[str], None]
+
+# The default of days_of_logs (core.configuration), which is much to load for one number.
+_DAYS = 90
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +43,18 @@ class Task:
         Raises:
             ProfileError: they are not valid.
         """
+        from cncopctl.edges.configuration_file import read_configuration  # most machines have no such file
+
         return read_configuration(self.settings)
+
+    def days(self) -> int:
+        """How many days the archive keeps; the default where cncop3.ini is missing, or not valid."""
+        if not self.settings.exists():
+            return _DAYS
+        try:
+            return self.configuration().defaults.days_of_logs
+        except CncopError:
+            return _DAYS  # a sync says what is wrong, and so does the step that cannot do without
 
 
 # Does its part, and returns what is left undone and is tried again, in sentences.
@@ -104,13 +120,7 @@ def _taken(step: Step, task: Task) -> list[str]:
 def _reports(task: Task) -> list[str]:
     from cncopctl.verbs.deliver_reports import deliver_reports
 
-    try:
-        days = task.configuration().defaults.days_of_logs
-    except CncopError:
-        days = (
-            Defaults().days_of_logs
-        )  # a sync says what is wrong, and so does the step that cannot do without
-    return deliver_reports(task.layout, datetime.now(UTC), days, _say, task.debug)
+    return deliver_reports(task.layout, datetime.now(UTC), task.days(), _say, task.debug)
 
 
 def _mail(task: Task) -> list[str]:

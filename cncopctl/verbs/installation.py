@@ -4,27 +4,16 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Mapping
 from datetime import UTC, datetime
-from pathlib import Path
 
 from cncopctl.core.errors import InstallError
 from cncopctl.core.host import Host
-from cncopctl.core.layout import Layout, Scope
+from cncopctl.core.layout import Layout
 from cncopctl.edges import machine
 from cncopctl.edges.share import share
 
 # Units for a directory may end up on any machine that we support.
 OLDEST_SYSTEMD = 252
-
-
-def choose_layout(scope: Scope | None, root: Path | None, environment: Mapping[str, str]) -> Layout:
-    """The layout that the options ask for; without any, root's is the system's and others have their own."""
-    if root is not None:
-        return Layout.directory(root.absolute())
-    if scope is None:
-        scope = Scope.SYSTEM if os.geteuid() == 0 else Scope.USER
-    return Layout.system() if scope is Scope.SYSTEM else Layout.user(environment, Path.home(), os.getuid())
 
 
 def observe_host(layout: Layout, systemd_version: int) -> Host:

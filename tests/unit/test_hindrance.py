@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from cncopctl.core.compiled import CompiledJob
-from cncopctl.core.job import Role
 from cncopctl.core.layout import Layout
+from cncopctl.core.role import Role
 from cncopctl.dispatcher.hindrance import Hindrance, hindrance
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from cncopctl.core.guard import Guard, Then
-from cncopctl.core.job import Commands, Direction, JobType, Limits, Notification, Priority, Retention, Role
+from cncopctl.core.job import Commands, Direction, JobType, Limits, Notification, Priority, Retention
+from cncopctl.core.role import Role
 from cncopctl.edges.profile_files import ProfileFile, find_profile_files, parse_profile_file
 
 from .builders import faults_of, job_from, job_toml, profile_from

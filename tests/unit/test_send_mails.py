@@ -13,10 +13,10 @@ from mail_server import PASSWORD, USER, SmtpServer, free_port, make_authority, s
 
 from cncopctl.core.compiled import CompiledJob
 from cncopctl.core.configuration import Mail
-from cncopctl.core.job import Role
 from cncopctl.core.layout import Layout
 from cncopctl.core.mail import Letter
 from cncopctl.core.outcome import Outcome
+from cncopctl.core.role import Role
 from cncopctl.core.run import Run
 from cncopctl.edges.history import History
 from cncopctl.edges.mail import MailError
