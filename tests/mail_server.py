@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 import socket
 import ssl
 import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -46,7 +48,10 @@ class Received:
 
 
 class SmtpServer:
-    """An SMTP server on 127.0.0.1 while it is a context; `refused` are addresses that it does not take."""
+    """An SMTP server on 127.0.0.1 while it is a context.
+
+    `refused` are addresses that it does not take; `port` 0 is any that is free.
+    """
 
     def __init__(
         self,
@@ -55,6 +60,7 @@ class SmtpServer:
         security: str = "none",
         login: bool = False,
         refused: set[str] | None = None,
+        port: int = 0,
     ) -> None:
         self.received: list[Received] = []
         self.security = security
@@ -68,7 +74,7 @@ class SmtpServer:
         if login:
             options |= {"authenticator": _knows, "auth_require_tls": security == "starttls"}
         self._login = login
-        self._controller = Controller(self, hostname="127.0.0.1", port=free_port(), **options)
+        self._controller = Controller(self, hostname="127.0.0.1", port=port or free_port(), **options)
 
     @property
     def port(self) -> int:
@@ -158,3 +164,17 @@ def make_authority(directory: Path) -> Authority:
 
 def _openssl(directory: Path, *words: str) -> None:
     subprocess.run(["openssl", *words], cwd=directory, check=True, capture_output=True)
+
+
+def main(directory: Path, port: int) -> None:
+    """Serve for ever by STARTTLS with a login, the authority in `directory`; print the subject of each mail."""
+    authority = make_authority(directory)
+    with SmtpServer(context=authority.context, security="starttls", login=True, port=port) as server:
+        subprocess.run(["systemd-notify", "--ready"], check=True)
+        for count in itertools.count(1):
+            mail = server.wait_for(count, seconds=threading.TIMEOUT_MAX)[-1]
+            print(f"received for {', '.join(mail.to)}: {mail.subject}", flush=True)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), int(sys.argv[2]))

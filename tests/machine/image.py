@@ -30,11 +30,11 @@ KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
 BOOTED = "systemd systemd-sysv dbus dbus-user-session libpam-systemd"
 DEVICE = """
     python3 python3-click python3-jinja2 python3-jsonschema python3-pystemd python3-requests python3-rich
-    python3-tomli-w rsync restic openssh-client
+    python3-tomli-w rsync restic rclone openssh-client
 """
 # What the tests need beyond the product's own dependencies.
 TESTING = """
-    python3-installer openssh-server polkitd procps iproute2 tzdata ca-certificates
+    python3-installer python3-aiosmtpd openssh-server polkitd procps iproute2 tzdata ca-certificates
 """
 TELNET = {"bookworm": "telnet", "trixie": "inetutils-telnet"}
 # mmdebstrap gives the image the host's name and name servers.

@@ -210,3 +210,31 @@ def test_a_person_is_told_of_the_pause_that_holds_a_started_job_back(cncop: Inst
     cncopctl(cncop, "job", "stop", "a")
     said = cncopctl(cncop, "job", "start", "a")
     assert said == "a: scheduled, paused until it is resumed: cncopctl resume a ends that\n"
+
+
+def waiting_for(cncop: Installation, what: str) -> None:
+    """Job `a` is under way, and its agent has not begun: its user command runs, or another job has the slot."""
+    fifo = cncop.config / "begun"
+    cncop.manager.run("mkfifo", fifo)
+    cncop.command("dump", f"echo begun >{fifo}; {LONG}")
+    cncop.agent(f"echo begun >{fifo}; {LONG}")
+    if what == "command":
+        cncop.synced(job("a", run_before="dump"))
+    else:
+        (cncop.config / "cncop3.ini").write_text("[defaults]\nmax_parallel_jobs = 1\n")
+        cncop.synced(job("a"), job("b"))
+        cncop.manager.systemctl("start", "--no-block", "cncop-job-b.service")
+        assert cncop.manager.run("cat", fifo).stdout == "begun\n"
+    cncop.manager.systemctl("start", "--no-block", "cncop-job-a.service")
+    if what == "command":
+        assert cncop.manager.run("cat", fifo).stdout == "begun\n"
+    else:
+        shown = "systemctl --user show --value --property=StatusText cncop-job-a.service"
+        cncop.manager.run("sh", "-c", f"until {shown} | grep -q 'waits for a slot'; do :; done", timeout=30)
+
+
+@pytest.mark.parametrize("what", ["command", "slot"])
+def test_a_run_whose_agent_has_not_begun_is_aborted_like_any_other(cncop: Installation, what: str) -> None:
+    waiting_for(cncop, what)
+    assert cncopctl(cncop, "job", "abort", "a").startswith("a: scheduled, ABORTED: ")
+    assert [(run["job"], run["outcome"]) for run in cncop.history()] == [("a", "ABORTED")]
