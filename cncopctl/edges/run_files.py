@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 from pathlib import Path
@@ -46,15 +47,14 @@ class RunFiles:
         """Remove the result of an earlier attempt."""
         self.result.unlink(missing_ok=True)
 
-    def is_first_word(self) -> bool:
-        """Whether nobody has asked this before: whoever is told about the run is told once."""
-        try:
-            (self._directory / "told").touch(exist_ok=False)
-        except FileExistsError:
-            return False
-        except OSError:
-            return True  # rather told twice than never
-        return True
+    def is_told(self) -> bool:
+        """Whether somebody has been told about the run."""
+        return (self._directory / "told").exists()
+
+    def note_told(self) -> None:
+        """Note that somebody has been told about the run; where that is not possible, they may be told again."""
+        with contextlib.suppress(OSError):
+            (self._directory / "told").touch()
 
     def remove(self) -> None:
         """The run is closed: nothing of it is needed here any more."""

@@ -71,9 +71,11 @@ def _write_reports(layout: Layout, run: Run, files: RunFiles) -> str:
 
 
 def _notify(layout: Layout, job: CompiledJob, run: Run, files: RunFiles, output: RunOutput) -> None:
-    """Queue the mail that the job asks for; a close that is repeated does not send another."""
-    if job.notify and files.is_first_word():
+    """Queue the mail that the job asks for; a close that is repeated hardly ever sends another."""
+    if job.notify and not files.is_told():
         from cncopctl.verbs.notifying import queue_notification  # few jobs need it
 
         if problem := queue_notification(layout, job, run):
             output.say(problem, Level.WARN)
+        else:
+            files.note_told()

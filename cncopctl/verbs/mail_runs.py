@@ -63,7 +63,7 @@ def _queued(layout: Layout, letter: Letter, error: MailError) -> str:
     """What becomes of it now, in words."""
     left = replace(letter, to=error.refused) if error.refused else letter
     try:
-        queue_letter(layout, left, error.message)
+        queue_letter(layout, left, left.written, error.message)
     except OSError as problem:
         return f"nor can it wait: {problem.filename or layout.mail}: {problem.strerror}"
     return "it is tried again for five days"

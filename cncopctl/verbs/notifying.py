@@ -31,19 +31,25 @@ def queue_notification(layout: Layout, job: CompiledJob, run: Run) -> str:
     try:
         telling = telling_of(layout, run)
         if occasion(job.notify["on"], run, next(iter(telling.before), None)):
-            queue_letter(layout, letter_of_run(telling, to, host_name(), datetime.now(UTC)))
+            queue_letter(layout, letter_of_run(telling, to, host_name(), datetime.now(UTC)), run.started)
     except OSError as error:
         return f"no mail to {', '.join(to)}: {error.filename or layout.mail}: {error.strerror}"
     return ""
 
 
-def queue_letter(layout: Layout, letter: Letter, failure: str = "") -> None:
-    """Put `letter` where the reporter finds it, and wake it; `failure` is why it was not sent when it was tried.
+def queue_letter(layout: Layout, letter: Letter, at: datetime, failure: str = "") -> None:
+    """Put `letter` where the reporter finds it, and wake it; one of that id and instant is there once.
+
+    Args:
+        layout: the installation.
+        letter: the letter.
+        at: when what it tells of began.
+        failure: why it was not sent when it was tried.
 
     Raises:
         OSError: the spool cannot be written.
     """
-    spool_report(layout.mail, mail_name(letter.id, letter.written), queued_document(letter, failure))
+    spool_report(layout.mail, mail_name(letter.id, at), queued_document(letter, failure))
 
 
 def queued_document(letter: Letter, failure: str) -> dict[str, object]:

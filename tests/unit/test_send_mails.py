@@ -53,7 +53,8 @@ def queue(layout: Layout, name: str = "1", to: tuple[str, ...] = ("a@example.org
     """Queue a mail about a run with a log; the log."""
     log = layout.logs / f"{name}.log"
     log.touch()
-    queue_letter(layout, Letter(name, to, f"s{name}", "t", NOW, "ERROR", "web", f"run-{name}", str(log)))
+    letter = Letter(name, to, f"s{name}", "t", NOW, "ERROR", "web", f"run-{name}", str(log))
+    queue_letter(layout, letter, NOW)
     return log
 
 
@@ -194,6 +195,13 @@ def test_runs_queue_what_their_job_asks_for(layout: Layout) -> None:
         ("3", "OK again: Web (web)"),
     ]
     assert "\n  12:00:00 agent: the last word\n" in letters[0]["text"]
+
+
+def test_a_close_that_is_repeated_queues_no_second_mail(layout: Layout) -> None:
+    run = ended(layout, "1", 0, Outcome.ERROR)
+    for _ in range(2):
+        assert queue_notification(layout, JOB, run) == ""
+    assert len(waiting(layout)) == 1
 
 
 def test_a_queue_that_cannot_be_written_is_told_and_nothing_more(layout: Layout) -> None:
