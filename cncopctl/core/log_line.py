@@ -22,11 +22,10 @@ LONGEST = 8192
 # Who speaks: the dispatcher, the job's agent; user commands go by the name of their key in the profile.
 OURS, AGENT = "cncop", "agent"
 
-_LINE = re.compile(
-    r"(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d[+-]\d{4}(?:\d\d)?) (info|note|warn|error) +([a-z_]+): (.*)", re.DOTALL
-)
-_BEGIN = re.compile(r"run (\S+) of (\S+) \((.*)\) begins")
-_END = re.compile(rf"(\S+): ({'|'.join(Outcome)}): (.*)")
+# Compiled when they are first needed: the dispatcher only writes.
+_LINE = r"(?s)(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d[+-]\d{4}(?:\d\d)?) (info|note|warn|error) +([a-z_]+): (.*)"
+_BEGIN = r"run (\S+) of (\S+) \((.*)\) begins"
+_END = rf"(\S+): ({'|'.join(Outcome)}): (.*)"
 
 
 class Level(IntEnum):
@@ -61,7 +60,7 @@ class LogLine:
 
 def parse_line(line: str) -> LogLine | None:
     """The line of a log that `line` (without its end) is; None for anything else."""
-    found = _LINE.fullmatch(line)
+    found = re.fullmatch(_LINE, line)
     if not found:
         return None
     at = datetime.strptime(found[1], "%Y-%m-%d %H:%M:%S%z")
@@ -75,7 +74,7 @@ def begin_text(run_id: str, job_id: str, title: str) -> str:
 
 def parse_begin(line: LogLine) -> tuple[str, str, str] | None:
     """Run id, job id and title, where it is the first line of a run's log."""
-    found = _BEGIN.fullmatch(line.text) if line.source == OURS else None
+    found = re.fullmatch(_BEGIN, line.text) if line.source == OURS else None
     return (found[1], found[2], found[3]) if found else None
 
 
@@ -86,7 +85,7 @@ def end_text(job_id: str, outcome: Outcome | None, phrase: str) -> str:
 
 def parse_end(line: LogLine) -> tuple[str, Outcome, str] | None:
     """Job id, outcome and phrase, where the line says how a run ended."""
-    found = _END.fullmatch(line.text) if line.source == OURS else None
+    found = re.fullmatch(_END, line.text) if line.source == OURS else None
     return (found[1], Outcome(found[2]), found[3]) if found else None
 
 
