@@ -273,5 +273,5 @@ def _of_night(job: JobFacts, night: Night) -> Finding:
 def _password(facts: Facts) -> Iterator[Finding]:
     if facts.has_unsaved_password:
         what = "without the repository password no backup opens, and it is on this machine"
-        hint = "keep a copy of credentials/repository-password somewhere else; this is said once"
+        hint = "keep a copy somewhere else: cncopctl credential show repository-password; this is said once"
         yield Finding("repository", what, hint, Weight.NOTE)

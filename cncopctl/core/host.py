@@ -14,7 +14,8 @@ class Host:
     `zone` is the machine's time zone, `agents` maps the names of the installed agents to their paths,
     `python` is the command that starts our own programs, `systemd` the version units are written for
     (252 to 258 are supported), `commands` maps the files under Bin/ to why they may not be run, "" where they may,
-    `credentials` has the names of the stored ones.
+    `credentials` has the names of the stored ones, `encrypted` of those that systemd has to decrypt; `encrypts`
+    says whether those will be, too, that are stored from now on.
     """
 
     machine_id: str
@@ -25,3 +26,9 @@ class Host:
     commands: Mapping[str, str]
     credentials: frozenset[str]
     now: datetime
+    encrypted: frozenset[str] = frozenset()
+    encrypts: bool = False
+
+    def is_encrypted(self, credential: str) -> bool:
+        """Whether systemd has to decrypt it, or will have to once it is stored."""
+        return credential in self.encrypted or (credential not in self.credentials and self.encrypts)

@@ -7,6 +7,9 @@ from dataclasses import dataclass, fields
 from enum import StrEnum
 from pathlib import Path
 
+ENCRYPTED = ".cred"
+"""How the files of encrypted credentials end."""
+
 
 class Scope(StrEnum):
     """Whose systemd manager runs the jobs; a DIRECTORY has none."""

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from cncopctl.core.faults import printable
 from cncopctl.core.host import Host
 from cncopctl.core.job import Direction, Job, Priority, TranslatedSchedule
-from cncopctl.core.layout import Layout, Scope
+from cncopctl.core.layout import ENCRYPTED, Layout, Scope
 from cncopctl.core.naming import (
     REPORTER_PATH,
     REPORTER_SERVICE,
@@ -88,11 +88,13 @@ def sync_units(host: Host, layout: Layout) -> Iterator[UnitFacts]:
 def reporter_units(host: Host, layout: Layout, mail_credential: str = "") -> Iterator[UnitFacts]:
     """What hands reports and mail on: as soon as there are any, and now and then what could not be handed on."""
     hidden = (layout.credentials, layout.repositories, layout.cache)
+    suffix = ENCRYPTED if mail_credential and host.is_encrypted(mail_credential) else ""
     values: dict[str, object] = {
         "target": TARGET,
         "program": f"{quote(host.python, Place.WORD)} -I -m cncopctl.reporter {_flag(layout)}",
         "credential": mail_credential,
-        "credential_path": quote(f"{layout.credentials}/{mail_credential}", Place.TEXT),
+        "credential_path": quote(f"{layout.credentials}/{mail_credential}{suffix}", Place.TEXT),
+        "is_encrypted": bool(suffix),
         "wake": quote(f"{layout.spool}/wake", Place.TEXT),
         "watched": [quote(str(path), Place.TEXT) for path in (layout.messages, layout.mail)],
         "sandbox": layout.scope is not Scope.USER,
@@ -163,9 +165,8 @@ def _service_values(job: Job, host: Host, layout: Layout) -> dict[str, object]:
         "stop_timeout": _stop_timeout(job),
         "mounts": " ".join(_mounts(job)) if layout.scope is not Scope.USER else "",
         "needs_network": own and not is_local,
-        "credentials": [
-            (name, quote(f"{layout.credentials}/{name}", Place.TEXT)) for name in credentials_of(job, host)
-        ],
+        "credentials": _credential_files(job, host, layout, encrypted=False),
+        "encrypted_credentials": _credential_files(job, host, layout, encrypted=True),
         "low_priority": job.priority is Priority.LOW,
         "limits": list(_limits(job)),
         "sandbox": layout.scope is not Scope.USER,
@@ -180,6 +181,12 @@ def _stop_timeout(job: Job) -> int:
     """Seconds that each ExecStopPost= line may take: a user's command ends by its own limit, the close in no time."""
     has_after = job.commands.after_success or job.commands.after_failure
     return _CLOSING + (int(job.commands.timeout.total_seconds()) if has_after else 0)
+
+
+def _credential_files(job: Job, host: Host, layout: Layout, *, encrypted: bool) -> list[tuple[str, str]]:
+    suffix = ENCRYPTED if encrypted else ""
+    names = [name for name in credentials_of(job, host) if host.is_encrypted(name) is encrypted]
+    return [(name, quote(f"{layout.credentials}/{name}{suffix}", Place.TEXT)) for name in names]
 
 
 def credentials_of(job: Job, host: Host) -> list[str]:

@@ -9,7 +9,9 @@ import shutil
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-_ASIDE = ".cncop-new"
+ASIDE = ".cncop-new"
+"""How the names of files end that are being written."""
+
 _STAGING = ".cncop-staging"
 
 # Above this many files one syncfs(2) costs less than an fsync(2) for each.
@@ -69,7 +71,7 @@ def _write(path: str, content: str | bytes, mode: int, *, sync: bool) -> None:
 
 def write_atomically(path: Path, content: str | bytes, mode: int = 0o644) -> None:
     """Put `content` into `path`: written aside, synced, renamed, its directory synced (rename(2), fsync(2))."""
-    aside = path.with_name(f"{path.name}{_ASIDE}")
+    aside = path.with_name(f"{path.name}{ASIDE}")
     # A leftover of a killed predecessor is in the way of O_EXCL, which keeps links from being followed.
     aside.unlink(missing_ok=True)
     _write(str(aside), content, mode, sync=True)
@@ -82,7 +84,7 @@ def link_atomically(path: Path, target: str) -> None:
     try:
         path.symlink_to(target)
     except FileExistsError:
-        aside = path.with_name(f"{path.name}{_ASIDE}")
+        aside = path.with_name(f"{path.name}{ASIDE}")
         aside.unlink(missing_ok=True)
         aside.symlink_to(target)
         aside.rename(path)
@@ -94,7 +96,7 @@ def remove_leftovers(directory: Path) -> None:
         for name in os.listdir(directory):
             if name == _STAGING:
                 shutil.rmtree(directory / name, ignore_errors=True)
-            elif name.endswith(_ASIDE):
+            elif name.endswith(ASIDE):
                 (directory / name).unlink(missing_ok=True)
 
 

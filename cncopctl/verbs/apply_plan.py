@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import secrets
 import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -12,14 +11,16 @@ from cncopctl.core.errors import InstallError
 from cncopctl.core.layout import Layout, Scope
 from cncopctl.core.naming import TARGET
 from cncopctl.core.plan import NEW_JOB, Action, Plan, Step, Wanted
-from cncopctl.core.units import REPOSITORY_PASSWORD
 from cncopctl.edges import files
 from cncopctl.edges.systemd import Systemd
 from cncopctl.edges.verification import Verification
+from cncopctl.verbs.credential_store import make_repository_password
 
 
-def make_directories(layout: Layout, wanted: Wanted) -> None:
-    """Make what runs need and nobody else makes: our directories and the repository's password.
+def make_directories(layout: Layout, wanted: Wanted) -> bool:
+    """Make what runs need and nobody else makes: our directories and the repositories' password.
+
+    Returns whether that password is a new one.
 
     Raises:
         InstallError: something cannot be made.
@@ -39,9 +40,11 @@ def make_directories(layout: Layout, wanted: Wanted) -> None:
             directory.mkdir(parents=True, exist_ok=True)
         for directory in private:
             directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        if wanted.compiled:
-            _make_repository_password(layout)
-            layout.repositories.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if not wanted.compiled:
+            return False
+        layout.repositories.mkdir(mode=0o700, parents=True, exist_ok=True)
+        places = [Path(place, "repository") for job in wanted.destinations.values() for place in job]
+        return make_repository_password(layout, places)
     except OSError as error:
         raise _failed(error) from error
 
@@ -57,13 +60,6 @@ def remove_leftovers(layout: Layout) -> None:
             files.remove_leftovers(directory)
     except OSError as error:
         raise _failed(error) from error
-
-
-def _make_repository_password(layout: Layout) -> None:
-    """A password of 256 bits, once. It is needed to read every backup, so an existing one is never replaced."""
-    path = layout.credentials / REPOSITORY_PASSWORD
-    if not path.exists():
-        files.write_atomically(path, secrets.token_hex(32) + "\n", 0o600)
 
 
 def verify_plan(plan: Plan, layout: Layout) -> None:

@@ -1,7 +1,7 @@
 """Calling a job's agent directly, in the foreground: for what a person waits for, such as a restore.
 
-It needs no systemd, so that files come back from a machine that is half gone. Credentials are read where they are
-stored: a copy of them would outlive us if we were killed.
+It needs no running systemd, so that files come back from a machine that is half gone. Credentials are read where they
+are stored, or decrypted into our memory: a copy of them would outlive us if we were killed.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from cncopctl.core.layout import Layout
 from cncopctl.core.outcome import Outcome
 from cncopctl.edges.run_files import RunFiles
 from cncopctl.verbs.agent_process import AgentProcess, Stopped
+from cncopctl.verbs.credential_store import handed_over
 
 _TAIL = 64 * 1024
 
@@ -68,8 +69,9 @@ def call_agent(
         prose = _Tail()
         signal.signal(signal.SIGTERM, _stop)
         try:
-            agent = AgentProcess(Path(job.agent), request, files.result, credentials=layout.credentials)
-            status = agent.wait(prose.hear, on_progress)
+            with handed_over(layout) as credentials:
+                agent = AgentProcess(Path(job.agent), request, files.result, credentials=credentials)
+                status = agent.wait(prose.hear, on_progress)
         except Stopped:
             raise AgentFailedError(f"{job.id}: stopped before it was done") from None
         except OSError as error:

@@ -28,7 +28,8 @@ from cncopctl.edges.mail_queue import MailQueue
 from cncopctl.edges.run_files import unclosed
 from cncopctl.edges.systemd import Systemd
 from cncopctl.verbs import last_sync
-from cncopctl.verbs.installation import observe_host, stored_credentials
+from cncopctl.verbs.credential_store import stored
+from cncopctl.verbs.installation import observe_host
 from cncopctl.verbs.load_profile import load_profile, profile_files
 from cncopctl.verbs.sync_profile import sync_profile
 
@@ -89,7 +90,7 @@ def _mail_obstacle(layout: Layout, jobs: Sequence[CompiledJob]) -> tuple[str, st
         settings = read_configuration(layout.settings).mail
     except ProfileError:
         return "", ""  # told with the profile's faults
-    return obstacle(settings, stored_credentials(layout))
+    return obstacle(settings, stored(layout))
 
 
 def _desired(layout: Layout, systemd: Systemd | None) -> _Desired:
@@ -167,7 +168,7 @@ def _ages(directory: Path) -> list[timedelta]:
 def _is_to_be_told(layout: Layout) -> bool:
     """Whether nobody has been told yet to keep a copy of the password; asking counts as telling."""
     told: Path = layout.state / _TOLD
-    if told.exists() or not (layout.credentials / REPOSITORY_PASSWORD).exists():
+    if told.exists() or REPOSITORY_PASSWORD not in stored(layout):
         return False
     with contextlib.suppress(OSError):
         told.touch()

@@ -6,11 +6,11 @@ import os
 import sys
 from datetime import UTC, datetime
 
-from cncopctl.core.errors import InstallError
 from cncopctl.core.host import Host
 from cncopctl.core.layout import Layout
 from cncopctl.edges import machine
 from cncopctl.edges.share import share
+from cncopctl.verbs import credential_store
 
 # Units for a directory may end up on any machine that we support.
 OLDEST_SYSTEMD = 252
@@ -18,6 +18,7 @@ OLDEST_SYSTEMD = 252
 
 def observe_host(layout: Layout, systemd_version: int) -> Host:
     """The facts that a profile is compiled against."""
+    credentials = credential_store.stored(layout)
     return Host(
         machine_id=machine.machine_id(),
         zone=machine.time_zone(),
@@ -25,25 +26,13 @@ def observe_host(layout: Layout, systemd_version: int) -> Host:
         python=sys.executable,
         agents=installed_agents(layout),
         commands=machine.user_commands(layout.commands),
-        credentials=stored_credentials(layout),
+        credentials=frozenset(credentials),
         now=datetime.now(UTC),
+        encrypted=frozenset(name for name, encrypted in credentials.items() if encrypted),
+        encrypts=credential_store.may_encrypt(layout),
     )
 
 
 def installed_agents(layout: Layout) -> dict[str, str]:
     """Paths of the agents by name; the administrator's own in agents.d go before ours."""
     return machine.find_agents(layout.configuration / "agents.d", share("agents"))
-
-
-def stored_credentials(layout: Layout) -> frozenset[str]:
-    """Names of the credentials in the store.
-
-    Raises:
-        InstallError: it may not be read.
-    """
-    try:
-        return frozenset(name for name in os.listdir(layout.credentials) if not name.startswith("."))
-    except FileNotFoundError:
-        return frozenset()
-    except OSError as error:
-        raise InstallError(f"{error.filename}: {error.strerror}", "try again with sudo") from error

@@ -54,6 +54,11 @@ def fingerprint(layout: Layout, host: Host, files: Sequence[ProfileFile], halts:
         "machine": [host.machine_id, host.zone, host.systemd, sorted(host.agents.items())],
         # The repository's password is made by a sync itself.
         "checks": [sorted(host.commands.items()), sorted(host.credentials - {REPOSITORY_PASSWORD})],
+        "encrypted": [
+            host.encrypts,
+            host.is_encrypted(REPOSITORY_PASSWORD),
+            sorted(host.encrypted - {REPOSITORY_PASSWORD}),
+        ],
         # Schedules that OnCalendar can only say for a while are said anew each week.
         "week": host.now.isocalendar()[:2],
         "calendars": [

@@ -11,6 +11,7 @@ from cncopctl.core.errors import UsageError
 from cncopctl.core.layout import Layout
 from cncopctl.core.units import REPOSITORY_PASSWORD
 from cncopctl.edges.restic import Repository
+from cncopctl.verbs.credential_store import handed_over
 
 
 @contextmanager
@@ -26,7 +27,8 @@ def repository_of(layout: Layout, job: CompiledJob) -> Iterator[Repository]:
             f"{job.id} is a PUSH job, which keeps no repository on this machine",
             f"what it keeps is at {job.values['destination']}",
         )
-    yield Repository(Path(job.values["destination"], "repository"), layout.credentials / REPOSITORY_PASSWORD)
+    with handed_over(layout) as credentials:
+        yield Repository(Path(job.values["destination"], "repository"), credentials / REPOSITORY_PASSWORD)
 
 
 def path_in_backup(job: CompiledJob, path: str) -> str:

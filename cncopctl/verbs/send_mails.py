@@ -11,12 +11,14 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from cncopctl.core.configuration import Mail
+from cncopctl.core.errors import CncopError
 from cncopctl.core.layout import Layout
 from cncopctl.core.log_line import Level
 from cncopctl.core.mail import Letter
 from cncopctl.edges.files import write_atomically
 from cncopctl.edges.mail import MailConnection, MailError, MailServer, connect
 from cncopctl.edges.mail_queue import MailQueue
+from cncopctl.verbs.credential_store import read
 from cncopctl.verbs.notifying import queued_document
 from cncopctl.verbs.run_output import RunOutput
 
@@ -80,17 +82,18 @@ def _password(layout: Layout, settings: Mail, environment: Mapping[str, str]) ->
         hint = "name the credential with its password: mail_credential in cncop3.ini"
         raise MailError(f"mail_user {settings.user} has no password", hint)
     given = environment.get("CREDENTIALS_DIRECTORY")
-    path = Path(given or layout.credentials, settings.credential)
-    if given and not path.exists():
-        path = layout.credentials / settings.credential
+    path = Path(given, settings.credential) if given else None
+    hint = f"store it with: cncopctl credential set {settings.credential}"
     try:
-        if password := path.read_text(encoding="utf-8").rstrip("\n"):
+        value = path.read_bytes() if path and path.exists() else read(layout, settings.credential)
+        if password := value.decode().rstrip("\n"):
             return password
         raise ValueError("is empty")
+    except CncopError as error:
+        raise MailError(f"the password of {settings.user} cannot be read: {error.message}", hint) from error
     except (OSError, ValueError) as error:
-        why = error.strerror if isinstance(error, OSError) else "is not text, or empty"
-        hint = f"store it with: cncopctl credential set {settings.credential}"
-        raise MailError(f"the password of {settings.user} cannot be read: {path}: {why}", hint) from error
+        why = f"{path}: {error.strerror}" if isinstance(error, OSError) else "it is not text, or empty"
+        raise MailError(f"the password of {settings.user} cannot be read: {why}", hint) from error
 
 
 def send_letter(layout: Layout, settings: Mail, letter: Letter) -> None:

@@ -80,12 +80,19 @@ def sync_profile(layout: Layout, systemd: Systemd | None, *, prune: bool, dry_ru
         if dry_run:
             verify_plan(plan, layout)
         else:
-            make_directories(layout, wanted)
+            is_password_new = make_directories(layout, wanted)
+            plan = replace(plan, notes=(*plan.notes, _KEEP)) if is_password_new else plan
             apply_plan(plan, wanted, layout, systemd)
             if systemd and plan.of(Action.START):
                 _check_started(wanted, systemd)
             _note(layout, fingerprint, wanted, host.machine_id)
         return Synced(_with_words(plan, layout), wanted, installed, len(wanted.compiled))
+
+
+_KEEP = (
+    "the repositories have a new password, without which no backup opens: "
+    "keep a copy of it elsewhere, see: cncopctl credential show repository-password"
+)
 
 
 def _with_words(plan: Plan, layout: Layout) -> Plan:
