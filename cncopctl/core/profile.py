@@ -7,7 +7,8 @@ files, schedules, paths, agents and commands that must exist.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import posixpath
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
@@ -97,9 +98,29 @@ def build_profile(
     for document in documents:
         _read_document(document, reading)
     jobs = {job_id: _build(pending, reading) for job_id, pending in reading.pending.items()}
+    reading.faults += _clashes(reading)
     if reading.faults:
         raise ProfileError(reading.faults)
     return Profile(_role(documents), {job_id: job for job_id, job in jobs.items() if job}, settings)
+
+
+def _clashes(reading: _Reading) -> Iterator[Fault]:
+    """Jobs whose backups go to one directory, or into one another's: each mirror would undo the other."""
+    places: dict[PurePosixPath, str] = {}
+    own = [
+        (pending, part, PurePosixPath(posixpath.normpath(part.table["destination"])))
+        for pending in reading.pending.values()
+        for part in pending.parts
+        if part.is_own_backup() and part.table.get("direction", "PULL") == "PULL"
+    ]
+    for pending, _, place in own:
+        places.setdefault(place, pending.table["id"])
+    for pending, part, place in own:
+        owners = {places.get(above, "") for above in (place, *place.parents)} - {"", pending.table["id"]}
+        for owner in sorted(owners)[:1]:
+            what = f"{shown(str(place))} is where the backups of job {shown(owner)} go already"
+            remedy = "give each job a destination of its own"
+            yield Fault(pending.file, what, remedy, pending.label, part.place("destination"))
 
 
 def _role(documents: Iterable[Document]) -> Role:

@@ -504,3 +504,22 @@ def test_unfit_values_of_retention_guard_and_drill_are_faults(key: str, value: s
     (fault,) = faults_of({"profile.toml": job_toml(**{key: value})})
     assert said in str(fault)
     assert fault.remedy
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "faulty"),
+    [
+        ("/srv/a", "/srv/a/", "b"),
+        ("/srv/a", "/srv/a/b", "b"),
+        ("/srv/a/b", "/srv/a", "a"),
+        ("/srv/a", "/srv/ab", ""),
+    ],
+)
+def test_two_jobs_never_share_a_destination(first: str, second: str, faulty: str) -> None:
+    files = {
+        f"{name}.toml": job_toml(id=f'"{name}"', destination=f'"{destination}"')
+        for name, destination in (("a", first), ("b", second))
+    }
+    faults = faults_of(files)
+    assert [fault.job for fault in faults] == ([f'"{faulty}"'] if faulty else [])
+    assert all("go already" in fault.what and fault.key == "destination" for fault in faults)
