@@ -12,8 +12,20 @@ PATTERN = "cncop-job-*"
 SYNC_SERVICE, SYNC_TIMER = "cncop-sync.service", "cncop-sync.timer"
 REPORTER_SERVICE, REPORTER_PATH = "cncop-reporter.service", "cncop-reporter.path"
 REPORTER_TIMER = "cncop-reporter.timer"
+RECOVER_SERVICE, RECOVER_TIMER = "cncop-recover.service", "cncop-recover.timer"
 # What a sync installs that belongs to no job.
-STATIC = frozenset({TARGET, SYNC_SERVICE, SYNC_TIMER, REPORTER_SERVICE, REPORTER_PATH, REPORTER_TIMER})
+STATIC = frozenset(
+    {
+        TARGET,
+        SYNC_SERVICE,
+        SYNC_TIMER,
+        REPORTER_SERVICE,
+        REPORTER_PATH,
+        REPORTER_TIMER,
+        RECOVER_SERVICE,
+        RECOVER_TIMER,
+    }
+)
 _PREFIX = "cncop-job-"
 
 

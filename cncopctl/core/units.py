@@ -16,6 +16,8 @@ from cncopctl.core.host import Host
 from cncopctl.core.job import Direction, Job, Priority, TranslatedSchedule
 from cncopctl.core.layout import ENCRYPTED, Layout, Scope
 from cncopctl.core.naming import (
+    RECOVER_SERVICE,
+    RECOVER_TIMER,
     REPORTER_PATH,
     REPORTER_SERVICE,
     REPORTER_TIMER,
@@ -104,6 +106,20 @@ def reporter_units(host: Host, layout: Layout, mail_credential: str = "") -> Ite
     yield UnitFacts(REPORTER_SERVICE, "reporter.service.j2", values)
     yield UnitFacts(REPORTER_PATH, "reporter.path.j2", values)
     yield UnitFacts(REPORTER_TIMER, "reporter.timer.j2", values)
+
+
+def recover_units(host: Host, layout: Layout) -> Iterator[UnitFacts]:
+    """What closes, at boot and each hour, the runs that were cut off."""
+    writable = (layout.logs, layout.spool, layout.state)
+    values: dict[str, object] = {
+        "target": TARGET,
+        "program": f"{quote(host.python, Place.WORD)} -I -m cncopctl.dispatcher {_flag(layout)} recover",
+        "runs": quote(str(layout.runs), Place.TEXT),
+        "sandbox": layout.scope is not Scope.USER,
+        "writable": " ".join(quote(f"-{path}", Place.WORD) for path in writable),
+    }
+    yield UnitFacts(RECOVER_SERVICE, "recover.service.j2", values)
+    yield UnitFacts(RECOVER_TIMER, "recover.timer.j2", values)
 
 
 def _timer_values(job: Job, translated: TranslatedSchedule, layout: Layout) -> dict[str, object]:

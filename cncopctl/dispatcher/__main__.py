@@ -1,5 +1,7 @@
 """`python -m cncopctl.dispatcher [--system|--user|--root=DIR] STEP JOB`: one step of a run, for systemd.
 
+`recover`, without a job, closes the runs that were cut off.
+
 Not for people: they start the job's service, or use `cncopctl runjob`.
 """
 
@@ -16,7 +18,7 @@ from cncopctl.core.layout import Layout, Scope
 from cncopctl.edges.compiled_jobs import read_compiled_job
 from cncopctl.verbs.choose_layout import choose_layout
 
-STEPS = ("gate", "before", "run", "after", "close")
+STEPS = ("gate", "before", "run", "after", "close", "recover")
 
 # ExecCondition= takes 1 to 254 for "skip this run" and 255 for "something is wrong" (systemd.service(5)).
 BROKEN_GATE = 255
@@ -26,6 +28,10 @@ def main(arguments: Sequence[str]) -> int:
     """Do one step and return its exit status."""
     step = arguments[-2] if len(arguments) > 1 else ""
     try:
+        if arguments and arguments[-1] == "recover":
+            from cncopctl.dispatcher.recover import recover
+
+            return recover(_understand([*arguments, ""])[0])
         layout, job_id = _understand(arguments)
         return _do(step, layout, job_id)
     except CncopError as error:

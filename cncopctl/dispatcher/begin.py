@@ -10,7 +10,7 @@ from cncopctl.core.layout import Layout
 from cncopctl.core.log_line import begin_text
 from cncopctl.core.run import Run
 from cncopctl.dispatcher.this_run import run_id
-from cncopctl.edges.run_files import RunFiles
+from cncopctl.edges.run_files import RunFiles, boot_mark
 from cncopctl.verbs.run_output import RunOutput
 
 
@@ -26,5 +26,6 @@ def begin(layout: Layout, job: CompiledJob, now: datetime) -> tuple[Run, RunOutp
     output.say(begin_text(run.id, job.id, job.title))
     with contextlib.suppress(OSError):  # what needs to be noted says so itself
         files.write_run(run.document())
+        files.note_boot(boot_mark(layout.run))
         files.write_progress({"phase": "starting"})
     return run, output

@@ -44,7 +44,7 @@ def _may_pass(layout: Layout, job: CompiledJob, timer: str, now: datetime) -> bo
             return False
         print(f"{job.id}: {found.reason}; runs all the same, as somebody has started it", file=sys.stderr)
     with JobLock(layout.locks, job.id) as lock:
-        if lock.take():
+        if lock.is_free():
             return True
         skip(layout, job, f"{UNDER_WAY}: {lock.holder()}", now)
         return False

@@ -18,7 +18,7 @@ from cncopctl.dispatcher.slot import hold_slot
 from cncopctl.dispatcher.this_run import run_id
 from cncopctl.edges.lock import JobLock
 from cncopctl.edges.notify import notify_status
-from cncopctl.edges.run_files import RunFiles
+from cncopctl.edges.run_files import RunFiles, unclosed
 from cncopctl.verbs.agent_process import Stopped
 from cncopctl.verbs.run_output import RunOutput
 
@@ -34,11 +34,20 @@ def run(layout: Layout, job: CompiledJob) -> int:
         if not lock.take(run_id(), now):
             skip(layout, job, f"{UNDER_WAY}: {lock.holder()}", now)
             return 0
+        _close_others(layout, job)
         hold_slot(layout, job, now)
         begun, output = begin(layout, job, now)
         with output:
             ended = _noted(layout, job, _actions(layout, job, begun, output, lock.descriptor), output)
         return 0 if ended.outcome is Outcome.OK else 1
+
+
+def _close_others(layout: Layout, job: CompiledJob) -> None:
+    """What an earlier run has left was not closed, as nobody could: this is the first who can."""
+    if any(job_id == job.id and run != run_id() for run, job_id in unclosed(layout.runs).items()):
+        from cncopctl.dispatcher.recover import close_others  # hardly ever
+
+        close_others(layout, job, run_id())
 
 
 def _stop(_signal: int, _frame: object) -> None:

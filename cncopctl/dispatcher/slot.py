@@ -11,7 +11,7 @@ from cncopctl.core.layout import Layout
 from cncopctl.core.run import Run
 from cncopctl.dispatcher.this_run import run_id
 from cncopctl.edges.notify import extend_timeout, hand_over, notify_status, was_handed
-from cncopctl.edges.run_files import RunFiles
+from cncopctl.edges.run_files import RunFiles, boot_mark
 from cncopctl.edges.slots import Slots
 
 _NAME = "cncop-slot"
@@ -41,6 +41,7 @@ def _take(layout: Layout, job: CompiledJob, now: datetime) -> tuple[int, bool]:
         extend_timeout(_AS_LONG_AS_IT_TAKES)
         files = RunFiles(layout.runs, run_id())
         files.write_run(Run(id=run_id(), job=job.id, title=job.title, started=now).document())
+        files.note_boot(boot_mark(layout.run))
         files.write_progress({"phase": "waiting", "phrase": sentence})
         notify_status(sentence)
         print(f"{job.id}: {sentence}", file=sys.stderr)

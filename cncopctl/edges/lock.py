@@ -5,9 +5,13 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import time
 from datetime import datetime
 from pathlib import Path
 from typing import Self
+
+# Seconds after which a lock that is not free is held by a run, and not by somebody who only asks.
+_ASKING = 0.2
 
 
 class JobLock:
@@ -29,12 +33,27 @@ class JobLock:
     def __exit__(self, *_: object) -> None:
         os.close(self.descriptor)
 
-    def take(self, run_id: str = "", now: datetime | None = None) -> bool:
-        """Whether the lock is ours now; noted in it is who we are, for `holder`."""
+    def is_free(self) -> bool:
+        """Whether nobody has the lock. Any number may ask at once, and a `take` outlasts the asking."""
+        if not self._try(fcntl.LOCK_SH):
+            return False
+        fcntl.flock(self.descriptor, fcntl.LOCK_UN)
+        return True
+
+    def _try(self, kind: int) -> bool:
         try:
-            fcntl.flock(self.descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(self.descriptor, kind | fcntl.LOCK_NB)
         except BlockingIOError:
             return False
+        return True
+
+    def take(self, run_id: str = "", now: datetime | None = None) -> bool:
+        """Whether the lock is ours now; noted in it is who we are, for `holder`."""
+        deadline = time.monotonic() + _ASKING
+        while not self._try(fcntl.LOCK_EX):
+            if time.monotonic() > deadline:
+                return False
+            time.sleep(_ASKING / 10)
         if run_id and now:
             note = {"pid": os.getpid(), "run": run_id, "since": now.isoformat(timespec="seconds")}
             os.ftruncate(self.descriptor, 0)

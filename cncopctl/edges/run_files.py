@@ -56,6 +56,22 @@ class RunFiles:
         with contextlib.suppress(OSError):
             (self._directory / "told").touch()
 
+    def note_boot(self, boot: str) -> None:
+        """Note in which uptime of the machine the run began."""
+        (self._directory / "boot").write_text(boot, encoding="ascii")
+
+    def is_of_boot(self, boot: str) -> bool:
+        """Whether the machine has been up since the run began, as far as that was noted."""
+        try:
+            return (self._directory / "boot").read_text(encoding="ascii") == boot
+        except OSError:
+            return True
+
+    def last_sign(self) -> float:
+        """When anything of the run was last noted, in seconds since the epoch."""
+        times = (path.stat().st_mtime for path in self._directory.iterdir() if not path.is_symlink())
+        return max(times, default=self._directory.stat().st_mtime)
+
     def remove(self) -> None:
         """The run is closed: nothing of it is needed here any more."""
         import shutil  # only a close removes
@@ -75,6 +91,22 @@ class RunFiles:
         except (OSError, ValueError, RecursionError):
             return {}
         return document if isinstance(document, dict) else {}
+
+
+def boot_mark(run: Path) -> str:
+    """What is another one each time that the machine has come up: a mark in the directory that goes down with it.
+
+    The kernel's own boot_id is the host's in a sandboxed service of a container.
+    """
+    mark = run / "boot"
+    if not mark.exists():
+        run.mkdir(mode=0o750, parents=True, exist_ok=True)
+        own = run / f".boot-{os.getpid()}"
+        own.write_text(os.urandom(16).hex(), encoding="ascii")
+        with contextlib.suppress(FileExistsError):  # linked, so that nobody ever reads half of it
+            os.link(own, mark)
+        own.unlink()
+    return mark.read_text(encoding="ascii")
 
 
 def _sync(path: Path) -> None:

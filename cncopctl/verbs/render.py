@@ -15,7 +15,7 @@ from cncopctl.core.layout import Layout, Scope
 from cncopctl.core.naming import REPORTER_SERVICE, TARGET, is_trigger
 from cncopctl.core.plan import Wanted
 from cncopctl.core.seal import sealed
-from cncopctl.core.units import job_units, reporter_units, sync_units
+from cncopctl.core.units import job_units, recover_units, reporter_units, sync_units
 from cncopctl.edges.share import share
 from cncopctl.edges.templates import UnitTemplates
 
@@ -55,7 +55,12 @@ def static_units(
     """The units that belong to no job, without those that a package has installed and that need no setting."""
     directory = ("units", "user") if layout.scope is Scope.USER else ("units",)
     units = {TARGET: sealed(share(*directory, TARGET).read_text(encoding="utf-8"))}
-    for facts in (*sync_units(host, layout), *reporter_units(host, layout, mail_credential)):
+    facts_of_all = (
+        *sync_units(host, layout),
+        *recover_units(host, layout),
+        *reporter_units(host, layout, mail_credential),
+    )
+    for facts in facts_of_all:
         units[facts.name] = sealed(templates.render(facts))
     ours = {REPORTER_SERVICE} if mail_credential else set()
     return {
