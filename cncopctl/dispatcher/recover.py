@@ -10,12 +10,13 @@ from pathlib import Path
 
 from cncopctl.core.compiled import CompiledJob
 from cncopctl.core.errors import CncopError
-from cncopctl.core.job import Role
 from cncopctl.core.layout import Layout, Scope
 from cncopctl.core.naming import service_name
 from cncopctl.core.outcome import Outcome
+from cncopctl.core.role import Role
 from cncopctl.core.run import Run
 from cncopctl.edges.compiled_jobs import read_compiled_job
+from cncopctl.edges.halts import halt_file
 from cncopctl.edges.lock import JobLock
 from cncopctl.edges.run_files import RunFiles, boot_mark, unclosed
 from cncopctl.verbs.close_run import close_run
@@ -93,6 +94,8 @@ def _run_again(layout: Layout, job: CompiledJob) -> str:
     """Start the job's service again, where the job asks for catch-up; why not, where something is in the way."""
     if not job.values.get("catch_up") or not job.schedules:
         return "it does not catch up" if job.schedules else "it has no schedule"
+    if halt_file(layout.halts, job.id).exists():
+        return "it was stopped"
     from cncopctl.core.naming import timer_name
     from cncopctl.dispatcher.hindrance import hindrance
 
