@@ -35,6 +35,7 @@ _FAILED = "outcome NOT IN ('OK', 'SKIPPED')"
 _WAITING = "unrecorded"
 _KNOWN = frozenset(field.name for field in fields(Run))
 _PATIENCE = 30.0
+_AHEAD = timedelta(hours=1)
 
 
 class History:
@@ -89,14 +90,14 @@ class History:
 
     def since(self, job_id: str, started: datetime) -> Run | None:
         """The last run of the job that began at `started` or later."""
-        condition = "WHERE job = ? AND started >= ? ORDER BY started DESC LIMIT 1"
-        found = self._select(condition, job_id, _text(started))
+        condition = "WHERE job = ? AND started BETWEEN ? AND ? ORDER BY started DESC LIMIT 1"
+        found = self._select(condition, job_id, _text(started), _soon())
         return found[0] if found else None
 
     def has_run_since(self, job_id: str, started: datetime) -> bool:
         """Whether a run of the job that was not skipped began at `started` or later."""
-        condition = "WHERE job = ? AND started >= ? AND outcome != 'SKIPPED' LIMIT 1"
-        return bool(self._select(condition, job_id, _text(started)))
+        condition = "WHERE job = ? AND started BETWEEN ? AND ? AND outcome != 'SKIPPED' LIMIT 1"
+        return bool(self._select(condition, job_id, _text(started), _soon()))
 
     def before(self, run: Run, most: int = 50) -> list[Run]:
         """The job's runs that began before `run`, newest first; those that were skipped are left out."""
@@ -134,8 +135,10 @@ class History:
         return {job: timedelta(seconds=median(taken)) for job, taken in durations.items()}
 
     def _last(self, condition: str, jobs: Sequence[str]) -> dict[str, Run]:
-        newest = f"WHERE {condition}{_among(jobs)} GROUP BY job HAVING started = max(started)"
-        return {run.job: run for run in self._select(newest, *jobs)}
+        newest = (
+            f"WHERE started <= ? AND {condition}{_among(jobs)} GROUP BY job HAVING started = max(started)"
+        )
+        return {run.job: run for run in self._select(newest, _soon(), *jobs)}
 
     def _select(self, condition: str, *values: str | int) -> list[Run]:
         if not self._is_there():
@@ -217,6 +220,11 @@ def _run(document: dict[str, Any]) -> Run:
 def _text(at: datetime) -> str:
     """An instant as the database has it: texts sort as their times do."""
     return at.astimezone(UTC).isoformat()
+
+
+def _soon() -> str:
+    """Runs that begin later are none of the present: a clock that was far ahead would hide all that come after."""
+    return _text(datetime.now(UTC) + _AHEAD)
 
 
 def _is_empty(database: sqlite3.Connection) -> bool:

@@ -99,9 +99,11 @@ def logs_by_day(directory: Path) -> dict[date, list[str]]:
 
 
 def _day(text: str) -> date | None:
+    """The day of `26-11-21`, in the century that strptime(3) takes it for: a clock may begin in 1970."""
+    century = 1900 if text >= "69" else 2000
     try:
         # Not strptime(), which loads calendars and locales into every close.
-        return date(2000 + int(text[:2]), int(text[3:5]), int(text[6:8]))
+        return date(century + int(text[:2]), int(text[3:5]), int(text[6:8]))
     except ValueError:
         return None
 

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import json
+import os
+import sqlite3
 from pathlib import Path
 from typing import Any
 
@@ -93,3 +97,29 @@ def test_a_log_that_cannot_be_written_is_a_warning_and_no_failure(cncop: Install
     assert (run["outcome"], run["phrase"], run["log"]) == ("OK", "done", "")
     assert run["warnings"][0].startswith("the log cannot be written: ")
     assert "copying" in [entry["MESSAGE"] for entry in journal(cncop, f"CNCOP_RUN={run['id']}")]
+
+
+def test_a_run_removes_old_logs_but_none_in_use_nor_that_of_its_last_failure(cncop: Installation) -> None:
+    (cncop.config / "cncop3.ini").write_text("[defaults]\ndays_of_logs = 7\n")
+    cncop.agent("exit 1")
+    cncop.synced(job("a"))
+    cncop.manager.run(CNCOPCTL, "runjob", "--user", "a", check=False)
+    logs = cncop.state / "log"
+    old = {name: logs / f"CA-20-01-0{day}_0230.log" for day, name in enumerate(("gone", "used", "failed"), 1)}
+    (failure,) = logs.iterdir()
+    failure.rename(old["failed"])
+    for path in (*old.values(), logs / "CA-20-01-04_0230.log"):
+        path.touch()
+        os.utime(path, (1_577_900_000, 1_577_900_000))
+    with contextlib.closing(sqlite3.connect(cncop.state / "history.sqlite")) as database:
+        document = json.dumps({**cncop.history()[0], "log": str(old["failed"])})
+        database.execute("UPDATE run SET document = ?", (document,))
+        database.commit()
+    cncop.agent("""echo '{"phrase": "done"}' >$CNCOP_RESULT""")
+    with old["used"].open() as used:
+        fcntl.flock(used, fcntl.LOCK_SH)
+        # A clock that is wrong for a day costs nothing: logs of two later days are what counts.
+        (logs / "CA-26-01-01_0230.log").touch()
+        cncop.manager.run(CNCOPCTL, "runjob", "--user", "a")
+    assert [name for name, path in old.items() if not path.exists()] == ["gone"]
+    assert "2 old logs were removed" in cncop.manager.journal("cncop-job-a.service")

@@ -18,7 +18,7 @@ from cncopctl.core.outcome import Outcome
 from cncopctl.core.run import Run
 from cncopctl.edges.history import History
 
-BEGUN = datetime(2026, 3, 1, tzinfo=UTC)
+BEGUN = datetime(2020, 3, 1, tzinfo=UTC)
 
 
 def run(run_id: str, job: str = "a", hours: int = 0, outcome: Outcome = Outcome.OK) -> Run:
@@ -102,6 +102,17 @@ def test_the_last_run_of_each_kind_is_told(tmp_path: Path) -> None:
     assert history.last_skipped_runs()["a"].id == "9"
     history.add(run("b", "b"))
     assert set(history.last_good_runs(["b", "c"])) == set(history.usual_durations(jobs=["b", "c"])) == {"b"}
+
+
+def test_a_run_by_a_clock_that_was_ahead_hides_none_that_comes_after(tmp_path: Path) -> None:
+    history = History(tmp_path / "h")
+    ahead = datetime.now(UTC) + timedelta(days=3650)
+    history.add(replace(run("ahead"), started=ahead, ended=ahead))
+    history.add(run("now"))
+    assert history.last_runs()["a"].id == history.last_good_runs()["a"].id == "now"
+    assert history.since("a", BEGUN) == run("now")
+    assert not history.has_run_since("a", BEGUN + timedelta(hours=1))
+    assert [each.id for each in history.runs()] == ["ahead", "now"]
 
 
 def test_a_history_of_the_first_version_is_read_and_brought_up_to_date(tmp_path: Path) -> None:

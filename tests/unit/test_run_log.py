@@ -76,6 +76,9 @@ def test_logs_are_listed_by_day_and_in_the_order_of_their_making(tmp_path: Path)
         (date(2026, 11, 20), ["CA-26-11-20_0229.log", "CA-26-11-20_0230.log", "CA-26-11-20_0230-001.log"]),
     ]
     assert logs_by_day(tmp_path / "missing") == {}
+    for name in ("CA-70-01-01_0000.log", "CA-68-01-01_0000.log"):
+        (tmp_path / name).touch()
+    assert [day.year for day in logs_by_day(tmp_path)] == [2068, 2026, 2026, 1970]
 
 
 def test_what_is_older_than_the_days_that_are_kept_goes(tmp_path: Path) -> None:
