@@ -48,10 +48,12 @@ def command(ctx: click.Context, layout: Layout, *, as_json: bool) -> int:
       cncopctl job stop web-01      schedule it no more, until it is started
       cncopctl job abort web-01     end the run that is under way
     """
-    if ctx.invoked_subcommand is None:
+    word = ctx.invoked_subcommand
+    if word is None:
         _show(layout, None, as_json=as_json)
-    elif as_json:
-        raise click.UsageError(f"write --json after the word: cncopctl job {ctx.invoked_subcommand} --json")
+    elif any(ctx.params.values()):
+        # They would be lost, and --user with them: the job of the same id of somebody else would be stopped.
+        raise click.UsageError(f"options stand after the word: cncopctl job {word} …")
     return 0
 
 

@@ -74,12 +74,12 @@ class Letter:
 class Telling:
     """What a mail tells of a run besides the run itself.
 
-    `before` has the job's runs before it, newest first, without those that were skipped; `tail` the last lines
-    of its log.
+    `before` has the job's runs before it, newest first, without those that were skipped, None where they are not
+    known; `tail` has the last lines of its log.
     """
 
     run: Run
-    before: Sequence[Run] = ()
+    before: Sequence[Run] | None = ()
     tail: Sequence[str] = ()
 
 
@@ -246,6 +246,8 @@ def _facts(telling: Telling, host: str) -> Iterator[tuple[str, str]]:
 def _past(telling: Telling) -> str:
     """How it went before: what turns one failure into a story."""
     before, count = telling.before, _failures(telling.before)
+    if before is None:
+        return ""
     if not before:
         return "this was its first run"
     good = next((run for run in before if run.outcome is Outcome.OK), None)
@@ -255,8 +257,9 @@ def _past(telling: Telling) -> str:
     return f"{count + 1} failures in a row; {last}" if count else last
 
 
-def _failures(before: Sequence[Run]) -> int:
+def _failures(before: Sequence[Run] | None) -> int:
     """How many of the newest runs have failed in a row."""
+    before = before or ()
     good = (number for number, run in enumerate(before) if not (run.outcome and run.outcome.is_failure()))
     return next(good, len(before))
 

@@ -100,10 +100,13 @@ class History:
         return bool(self._select(condition, job_id, _text(started), _soon()))
 
     def before(self, run: Run, most: int = 50) -> list[Run]:
-        """The job's runs that began before `run`, newest first; those that were skipped are left out."""
-        earlier = "job = ? AND started <= ? AND id != ? AND outcome != 'SKIPPED'"
-        condition = f"WHERE {earlier} ORDER BY started DESC LIMIT ?"
-        return self._select(condition, run.job, run.started.astimezone(UTC).isoformat(), run.id, most)
+        """The job's runs that ended before `run`, newest first; those that were skipped are left out.
+
+        In the order in which they were added, lest a clock that was set back makes the past the future.
+        """
+        earlier = "rowid < coalesce((SELECT rowid FROM run WHERE id = ?), 9223372036854775807)"
+        condition = f"WHERE job = ? AND outcome != 'SKIPPED' AND {earlier} ORDER BY rowid DESC LIMIT ?"
+        return self._select(condition, run.job, run.id, most)
 
     def last_runs(self, jobs: Sequence[str] = ()) -> dict[str, Run]:
         """The last run that was not skipped of each job, or of each of `jobs` if any are named, by job."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import uuid
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
@@ -19,8 +18,6 @@ from cncopctl.edges.configuration_file import read_configuration
 from cncopctl.edges.mail import MailError
 from cncopctl.verbs.notifying import host_name, queue_letter, telling_of
 from cncopctl.verbs.send_mails import send_letter, tell_run
-
-_LOG = logging.getLogger(__name__)
 
 
 def mail_settings(layout: Layout, address: str, path: Path | None = None) -> Configuration:
@@ -45,17 +42,14 @@ def mail_runs(layout: Layout, settings: Mail, runs: Sequence[Run], address: str)
 
     A mail that cannot be sent is queued for the reporter, who tries again.
     """
-    now = datetime.now(UTC)
+    tellings = [telling_of(layout, run) for run in runs]
+    letter = letter_of_runs(tellings, uuid.uuid4().hex, [address], host_name(), datetime.now(UTC))
     try:
-        tellings = [telling_of(layout, run) for run in runs]
-        letter = letter_of_runs(tellings, uuid.uuid4().hex, [address], host_name(), now)
         send_letter(layout, settings, letter)
     except MailError as error:
         problem = f"mail to {address} is not sent yet: {error.message}; {_queued(layout, letter, error)}"
         _tell(runs, problem)
         return f"{problem}\nhint: {error.hint}" if error.hint else problem
-    except OSError as error:
-        return f"no mail to {address}: {error.filename or layout.spool}: {error.strerror}"
     return ""
 
 

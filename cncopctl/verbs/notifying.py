@@ -5,12 +5,14 @@ Jobs' services have neither the network nor the password for it: the reporter se
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
 from cncopctl.core.compiled import CompiledJob
+from cncopctl.core.errors import InstallError
 from cncopctl.core.layout import Layout
 from cncopctl.core.log_line import parse_line
 from cncopctl.core.mail import Letter, Telling, letter_of_run, mail_name, occasion
@@ -30,7 +32,7 @@ def queue_notification(layout: Layout, job: CompiledJob, run: Run) -> str:
     to: Sequence[str] = job.notify["to"]
     try:
         telling = telling_of(layout, run)
-        if occasion(job.notify["on"], run, next(iter(telling.before), None)):
+        if occasion(job.notify["on"], run, next(iter(telling.before or ()), None)):
             queue_letter(layout, letter_of_run(telling, to, host_name(), datetime.now(UTC)), run.started)
     except OSError as error:
         return f"no mail to {', '.join(to)}: {error.filename or layout.mail}: {error.strerror}"
@@ -58,13 +60,12 @@ def queued_document(letter: Letter, failure: str) -> dict[str, object]:
 
 
 def telling_of(layout: Layout, run: Run) -> Telling:
-    """What a mail tells of `run`.
-
-    Raises:
-        OSError: the history cannot be read.
-    """
+    """What a mail tells of `run`; a history that cannot be read keeps nobody from being told of a failure."""
     tail = read_tail(Path(run.log)) if run.log else []
-    return Telling(run, History(layout.history).before(run), list(map(_short, tail)))
+    before: Sequence[Run] | None = None
+    with contextlib.suppress(InstallError):
+        before = History(layout.history).before(run)
+    return Telling(run, before, list(map(_short, tail)))
 
 
 def _short(line: str) -> str:

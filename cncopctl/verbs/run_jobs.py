@@ -10,6 +10,7 @@ from typing import Protocol
 
 from cncopctl.core.choice import select_jobs
 from cncopctl.core.compiled import CompiledJob
+from cncopctl.core.errors import InstallError
 from cncopctl.core.layout import Layout
 from cncopctl.core.naming import service_name
 from cncopctl.core.outcome import Outcome
@@ -145,11 +146,15 @@ def _watcher(layout: Layout, display: Display) -> Callable[[], None]:
 def _ended(layout: Layout, started: _Started, result: str) -> Run:
     """What the run's close has put into the history; systemd's own word where there is nothing."""
     job = started.job
-    if run := History(layout.history).since(job.id, started.at):
-        return run
-    phrase = f"systemd says: {result}; look at: journalctl -u {service_name(job.id)}"
     outcome = Outcome.SKIPPED if result == "done" else Outcome.ERROR
-    return Run("", job.id, job.title, started.at, ended=datetime.now(UTC), outcome=outcome, phrase=phrase)
+    phrase, hint = f"systemd says: {result}; look at: journalctl -u {service_name(job.id)}", ""
+    try:
+        if run := History(layout.history).since(job.id, started.at):
+            return run
+    except InstallError as error:
+        outcome, phrase, hint = Outcome.ERROR, f"how it ended is not known: {error.message}", error.hint
+    now = datetime.now(UTC)
+    return Run("", job.id, job.title, started.at, ended=now, outcome=outcome, phrase=phrase, hint=hint)
 
 
 def _job(jobs: Sequence[CompiledJob], run: Run) -> CompiledJob:

@@ -202,6 +202,9 @@ def test_tables_show_how_each_job_stands(cncop: Installation) -> None:
     assert "b: stop, was not stopped" in cncopctl(cncop, "job", "start", "b")
     assert "no such command" in cncopctl(cncop, "job", "strat", "b", status=2).casefold()
     assert 'there is no job "c"' in cncopctl(cncop, "job", "remove", "c", status=2)
+    misplaced = cncop.manager.run(CNCOPCTL, "job", "--user", "stop", "a", check=False)
+    assert misplaced.returncode == 2
+    assert "options stand after the word" in misplaced.stderr
 
 
 def test_a_person_is_told_of_the_pause_that_holds_a_started_job_back(cncop: Installation) -> None:

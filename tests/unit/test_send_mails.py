@@ -206,6 +206,21 @@ def test_a_close_that_is_repeated_queues_no_second_mail(layout: Layout) -> None:
     assert len(waiting(layout)) == 1
 
 
+def test_a_clock_that_was_set_back_does_not_hide_a_recovery(layout: Layout) -> None:
+    for name, hours, end in (("1", 48, Outcome.OK), ("2", 72, Outcome.ERROR), ("3", 0, Outcome.OK)):
+        assert queue_notification(layout, JOB, ended(layout, name, hours, end)) == ""
+    letters = [json.loads((layout.mail / name).read_text())["letter"] for name in waiting(layout)]
+    assert {letter["run"] for letter in letters} == {"2", "3"}
+
+
+def test_a_history_that_cannot_be_read_keeps_nobody_from_being_told(layout: Layout) -> None:
+    run = ended(layout, "1", 0, Outcome.ERROR)
+    layout.history.write_bytes(b"no database at all" * 1000)
+    assert queue_notification(layout, JOB, run) == ""
+    (name,) = waiting(layout)
+    assert "first run" not in (layout.mail / name).read_text()
+
+
 def test_a_queue_that_cannot_be_written_is_told_and_nothing_more(layout: Layout) -> None:
     layout.mail.rmdir()
     problem = queue_notification(layout, JOB, ended(layout, "1", 0, Outcome.ERROR))
