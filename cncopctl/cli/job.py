@@ -170,11 +170,10 @@ def _show(layout: Layout, said: Mapping[str, str] | None, *, as_json: bool) -> N
 
 
 def _say(row: Mapping[str, Any], said: str) -> None:
-    words = [
-        str(row["status"]),
-        *([f"then {row['event']}"] if row["event"] else []),
-        *([said] if said else []),
-    ]
+    is_said = said.startswith(("stopped", "removed")) and row["status"] in (Status.STOP, Status.REMOVED)
+    words = [] if is_said else [str(row["status"])]
+    words += [f"then {row['event']}"] if row["event"] else []
+    words += [said] if said else []
     if row["status"] == Status.STOP and not said:
         words.append(
             "nothing schedules it: it is disabled, its schedule is over, or cncop.target was stopped"

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from cncopctl.core.life_cycle import Halt, Status, held_back
 from cncopctl.core.naming import TARGET, is_timer, job_of, service_name, timer_name
 from cncopctl.core.plan import Action, Installed, InstalledUnit, Loaded, Plan, Step, Wanted, make_plan
 from cncopctl.core.seal import seal_of, sealed
@@ -101,20 +102,30 @@ class Machine:
         return {name for name, state in self.active.items() if is_timer(name) and state == "active"}
 
 
+# Of each job its version, how many timers it has, and whether somebody has stopped or removed it.
+Profile = dict[str, tuple[str, int, Status | None]]
 versions = st.sampled_from(["1", "2"])
-profiles = st.dictionaries(st.sampled_from(JOBS), st.tuples(versions, st.integers(0, 2)))
+statuses = st.sampled_from([None, None, Status.STOP, Status.REMOVED])
+profiles = st.dictionaries(st.sampled_from(JOBS), st.tuples(versions, st.integers(0, 2), statuses))
 
 
-def wanted_for(profile: dict[str, tuple[str, int]]) -> Wanted:
-    """Jobs in a version each, with so many timers."""
+def wanted_for(profile: Profile) -> Wanted:
+    """What the profile wants, as far as nobody holds its jobs back."""
     units = {TARGET: sealed("target")}
-    for job, (version, timers) in profile.items():
+    for job, (version, timers, _) in profile.items():
         units[service_name(job)] = sealed(f"{job} {version}")
         for number in range(1, timers + 1):
             units[timer_name(job, number)] = sealed(f"{job} {number} {version}")
     links = {f"{TARGET}.wants/{name}": f"../{name}" for name in units if is_timer(name)}
     links[f"default.target.wants/{TARGET}"] = f"../{TARGET}"
-    return Wanted(units, links, {job: f"{job} {values}" for job, values in profile.items()})
+    compiled = {job: f"{job} {values[:2]}" for job, values in profile.items()}
+    halts = {job: Halt(job, job, status, EPOCH) for job, (_, _, status) in profile.items() if status}
+    return held_back(Wanted(units, links, compiled), halts)
+
+
+def enabled(wanted: Wanted) -> set[str]:
+    """The timers that are to be started."""
+    return {name for name in wanted.units if is_timer(name) and job_of(name) not in wanted.halted}
 
 
 def sync(machine: Machine, wanted: Wanted, *, killed_after: int = 10**9) -> None:
@@ -129,15 +140,13 @@ def assert_converged(machine: Machine, wanted: Wanted) -> None:
         wanted.compiled,
     )
     assert machine.loaded == wanted.units
-    assert machine.timers() == {name for name in wanted.units if is_timer(name)}
+    assert machine.timers() == enabled(wanted)
     assert not machine.plan(wanted)
 
 
 @settings(max_examples=400, deadline=None)
 @given(profiles, profiles)
-def test_what_is_applied_leaves_nothing_to_do(
-    before: dict[str, tuple[str, int]], after: dict[str, tuple[str, int]]
-) -> None:
+def test_what_is_applied_leaves_nothing_to_do(before: Profile, after: Profile) -> None:
     machine = Machine()
     for profile in (before, after):
         wanted = wanted_for(profile)
@@ -148,7 +157,7 @@ def test_what_is_applied_leaves_nothing_to_do(
 @settings(max_examples=400, deadline=None)
 @given(st.lists(st.tuples(profiles, st.integers(0, 40)), min_size=1, max_size=5), profiles)
 def test_syncs_that_are_killed_after_any_step_are_completed_by_the_next(
-    killed: list[tuple[dict[str, tuple[str, int]], int]], last: dict[str, tuple[str, int]]
+    killed: list[tuple[Profile, int]], last: Profile
 ) -> None:
     machine = Machine()
     for profile, after in killed:
@@ -160,11 +169,11 @@ def test_syncs_that_are_killed_after_any_step_are_completed_by_the_next(
 @settings(max_examples=400, deadline=None)
 @given(profiles, profiles, st.integers(0, 40))
 def test_at_no_instant_is_a_job_without_the_timers_that_it_keeps(
-    before: dict[str, tuple[str, int]], after: dict[str, tuple[str, int]], kill: int
+    before: Profile, after: Profile, kill: int
 ) -> None:
     machine = Machine()
     sync(machine, wanted_for(before))
-    kept = machine.timers() & set(wanted_for(after).units)
+    kept = machine.timers() & enabled(wanted_for(after))
     for steps in (machine.plan(wanted_for(after)).steps[:kill], None):
         for step in machine.plan(wanted_for(after)).steps if steps is None else steps:
             machine.do(step)
@@ -182,9 +191,9 @@ drift = st.lists(
 @settings(max_examples=400, deadline=None)
 @given(profiles, drift, profiles, st.booleans())
 def test_whatever_was_done_by_hand_is_repaired(
-    before: dict[str, tuple[str, int]],
+    before: Profile,
     hands: list[tuple[str, int]],
-    after: dict[str, tuple[str, int]],
+    after: Profile,
     reloaded: bool,
 ) -> None:
     machine = Machine()
@@ -218,11 +227,11 @@ def by_hand(machine: Machine, what: str, chance: int) -> None:
 @settings(max_examples=200, deadline=None)
 @given(profiles, profiles, st.sets(st.sampled_from(JOBS)))
 def test_a_removed_job_that_runs_is_removed_once_it_has_finished(
-    before: dict[str, tuple[str, int]], after: dict[str, tuple[str, int]], running: set[str]
+    before: Profile, after: Profile, running: set[str]
 ) -> None:
     machine = Machine()
     sync(machine, wanted_for(before))
-    busy = {service_name(job) for job in running & before.keys()}
+    busy = {service_name(job) for job in running & before.keys()} & machine.units.keys()
     machine.active |= dict.fromkeys(busy, "activating")
     sync(machine, wanted_for(after))
     assert busy <= machine.units.keys()
@@ -235,9 +244,7 @@ def test_a_removed_job_that_runs_is_removed_once_it_has_finished(
 
 @settings(max_examples=200, deadline=None)
 @given(profiles, profiles)
-def test_without_pruning_nothing_of_a_job_that_left_is_touched(
-    before: dict[str, tuple[str, int]], after: dict[str, tuple[str, int]]
-) -> None:
+def test_without_pruning_nothing_of_a_job_that_left_is_touched(before: Profile, after: Profile) -> None:
     machine = Machine()
     sync(machine, wanted_for(before))
     left = before.keys() - after.keys()
@@ -246,7 +253,7 @@ def test_without_pruning_nothing_of_a_job_that_left_is_touched(
     for job in left:
         theirs = {name: text for name, text in wanted_for(before).units.items() if job_of(name) == job}
         assert theirs.items() <= machine.units.items()
-        assert job in machine.compiled
+        assert job in machine.compiled or before[job][2] is Status.REMOVED
     assert not replace(machine.plan(wanted_for(after), prune=False), notes=())
     sync(machine, wanted_for(after))
     assert_converged(machine, wanted_for(after))
