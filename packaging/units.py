@@ -20,6 +20,8 @@ from cncopctl.edges.templates import UnitTemplates
 from cncopctl.verbs.installation import OLDEST_SYSTEMD
 from cncopctl.verbs.render import static_units
 
+KINDS = (".target", ".socket", ".service", ".path", ".timer")
+
 # Until there is a profile, or was one, there is nothing to sync, and nothing wrong.
 HAS_PROFILE = """ConditionPathExists=|/etc/cncop/profile.toml
 ConditionPathExistsGlob=|/etc/cncop/jobs.d/*.toml
@@ -40,8 +42,10 @@ def packaged_units() -> dict[str, str]:
         credentials=frozenset(),
         now=datetime.now(UTC),
     )
-    units = static_units(host, layout, UnitTemplates(share("units", "templates")))
-    return {name: _packaged(name, unsealed(text)) for name, text in units.items()}
+    rendered = static_units(host, layout, UnitTemplates(share("units", "templates")))
+    units = {path.name: path.read_text("utf-8") for path in share("units").iterdir() if path.suffix in KINDS}
+    units |= {name: _packaged(name, unsealed(text)) for name, text in rendered.items()}
+    return units
 
 
 def _packaged(name: str, text: str) -> str:

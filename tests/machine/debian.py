@@ -41,10 +41,11 @@ def copy_sources(machine: Machine, scratch: Path) -> None:
 
 
 class Package(NamedTuple):
-    """A .deb, and what lintian says of it."""
+    """A .deb, what lintian says of it, and what became of its own tests (autopkgtest)."""
 
     path: Path
     lintian: str
+    autopkgtest: str
 
 
 class Packages:
@@ -64,7 +65,7 @@ class Packages:
 
 
 def build_package(release: str, scratch: Path) -> Package:
-    """Build the package by `make deb` on a machine of `release`; lintian judges it there."""
+    """Build the package by `make deb` on a machine of `release`; lintian and its own tests judge it there."""
     with Machine(release, "builder") as builder:
         copy_sources(builder, scratch)
         builder.run("make", "-C", TREE, "deb", timeout=300)
@@ -72,9 +73,23 @@ def build_package(release: str, scratch: Path) -> Package:
         package = scratch / name
         with package.open("wb") as file:
             subprocess.run(builder.argv("cat", f"{TREE}/dist/{name}"), stdout=file, check=True)
-        lintian = ["lintian", "--allow-root", "--pedantic", "--display-info", "--fail-on=none"]
-        said = builder.run("sh", "-c", f"{shlex.join(lintian)} {TREE}/dist/*.changes", timeout=300).stdout
-    return Package(package, said)
+        return Package(package, lintian(builder), autopkgtest(builder))
+
+
+def lintian(builder: Machine) -> str:
+    """Everything that lintian has to say."""
+    argv = ["lintian", "--allow-root", "--pedantic", "--display-info", "--fail-on=none"]
+    return builder.run("sh", "-c", f"{shlex.join(argv)} {TREE}/dist/*.changes", timeout=300).stdout
+
+
+def autopkgtest(builder: Machine) -> str:
+    """The package's own tests on the machine that built it, which is thrown away anyway; their log."""
+    builder.run(
+        "sh", "-ec", f"cp --recursive {TREE} /root/source; cd /root/source; mv packaging/debian debian"
+    )
+    argv = ["autopkgtest", "--ignore-restrictions=isolation-container,breaks-testbed", "/root/source/"]
+    script = f"{shlex.join(argv)} {TREE}/dist/*.deb -- null 2>&1"
+    return builder.run("sh", "-c", script, check=False, timeout=300).stdout
 
 
 def with_version(package: Path, version: str) -> Path:

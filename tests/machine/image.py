@@ -43,7 +43,7 @@ EMPTY = "systemd systemd-sysv dbus make git ca-certificates"
 # What `make deb` installs, and what judges its result.
 BUILDING = """
     build-essential debhelper dh-python pybuild-plugin-pyproject python3-all python3-hatchling make git
-    lintian man-db
+    lintian man-db autopkgtest polkitd tzdata netcat-openbsd
 """
 
 

@@ -56,7 +56,8 @@ def burn_down(machine: Machine) -> None:
     make_notes(machine)
     machine.run("mkdir", "--parents", "/mnt")
     machine.run("cp", "--archive", "/var/backups/cncop", "/mnt/backup")
-    machine.run("cp", "/etc/cncop/credentials/repository-password", "/root")
+    password = machine.run("cncopctl", "credential", "show", "--stdout", "repository-password").stdout
+    machine.write("/root/repository-password", password, mode=0o600)
     machine.run("apt-get", "purge", "--yes", "cncop", timeout=120)
     machine.run("rm", "--recursive", "/etc/cncop", "/var/backups/cncop", "/srv/notes")
 

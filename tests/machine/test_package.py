@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import NamedTuple
 
 import pytest
@@ -71,12 +72,17 @@ def test_lintian_has_nothing_to_say(built: Package) -> None:
     assert built.lintian == ""
 
 
+def test_its_own_tests_pass(built: Package) -> None:
+    assert re.search(r"^life +PASS$", built.autopkgtest, re.MULTILINE), built.autopkgtest
+
+
 def test_after_install_all_is_up_nothing_failed_and_one_line_says_what_is_next(
     machine: Machine, said: str, before: Before
 ) -> None:
     assert failed(machine) == before.failed
     assert machine.property("cncop.target", "ActiveState") == "active"
-    assert machine.property("cncop-sync.timer", "ActiveState") == "active"
+    for unit in ("cncop-sync.timer", "cncop-reporter.path", "cncop-reporter.timer"):
+        assert machine.property(unit, "ActiveState") == "active"
     assert not [unit for unit in units(machine) if unit.startswith("cncop-job-")]
     (line,) = [line for line in said.splitlines() if line.startswith("cncop: ")]
     assert "man cncop-tutorial" in line
@@ -93,7 +99,7 @@ def test_directories_have_the_modes_and_owners_that_they_need(machine: Machine, 
     assert told == [
         "/etc/cncop/credentials 700 root root",
         "/var/log/cncop 750 root adm",
-        "/var/lib/cncop 755 root root",
+        "/var/lib/cncop 2750 root cncop",
         "/run/cncop 755 root root",
     ]
     assert machine.run("id", "--name", "--groups", "cncop").stdout == "cncop\n"
