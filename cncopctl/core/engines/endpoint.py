@@ -108,7 +108,7 @@ def parse_endpoint(text: str) -> Endpoint:
     Raises:
         EndpointError: it is none, or one that could be mistaken for an option of rsync or ssh.
     """
-    _refuse_unsafe(text)
+    refuse_unsafe(text)
     if text.startswith("/"):
         return Endpoint(Transport.LOCAL, text)
     if _SCHEME.match(text):
@@ -123,7 +123,12 @@ def parse_endpoint(text: str) -> Endpoint:
     )
 
 
-def _refuse_unsafe(text: str) -> None:
+def refuse_unsafe(text: str) -> None:
+    """Refuse what no place can be called, and passwords, whatever the protocol.
+
+    Raises:
+        EndpointError: it is empty, or has a control character or a password in it.
+    """
     if not text:
         raise EndpointError("it is empty", "write a path or a remote place")
     if any(ord(char) < 32 or ord(char) == 127 for char in text):

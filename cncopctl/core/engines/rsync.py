@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from cncopctl.core.engines.endpoint import Endpoint, Transport
+from cncopctl.core.engines.ssh import CONNECT_TIMEOUT, ssh_words
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -18,7 +19,6 @@ VANISHED = 24
 _CAP_MKNOD = 27  # capability.h
 _PSEUDO_FILE_SYSTEMS = ("/proc/*", "/sys/*", "/dev/*", "/run/*")
 _IO_TIMEOUT = 600  # seconds without a byte; rsync sends keep-alives while one side is busy
-_CONNECT_TIMEOUT = 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,31 +101,12 @@ def connection_options(endpoint: Endpoint, access: Access) -> list[str]:
             return ["-s", "-e", _remote_shell(endpoint, access)]
         case Transport.DAEMON:
             password = [f"--password-file={access.credential}"] if access.credential else []
-            return ["-s", "--no-motd", f"--contimeout={_CONNECT_TIMEOUT}", *password]
+            return ["-s", "--no-motd", f"--contimeout={CONNECT_TIMEOUT}", *password]
 
 
 def _remote_shell(endpoint: Endpoint, access: Access) -> str:
-    """The ssh command: never asks, never learns a host key, never shares a connection that outlives it."""
-    settings = {
-        "BatchMode": "yes",
-        "StrictHostKeyChecking": "yes",
-        "ConnectTimeout": str(_CONNECT_TIMEOUT),
-        "ServerAliveInterval": "30",
-        "ServerAliveCountMax": "4",
-        "ControlMaster": "no",
-        "ControlPath": "none",
-        "ForwardAgent": "no",
-        "ForwardX11": "no",
-        "ClearAllForwardings": "yes",
-    }
-    if access.known_hosts:
-        settings["UserKnownHostsFile"] = f'"{access.known_hosts}" ~/.ssh/known_hosts'
-    if access.credential:
-        settings["IdentitiesOnly"] = "yes"
-    words = ["ssh", "-x", "-a"]
-    words += [word for key, value in settings.items() for word in ("-o", f"{key}={value}")]
-    words += ["-p", str(endpoint.port)] if endpoint.port else []
-    words += ["-i", access.credential] if access.credential else []
+    """The ssh command as one argument."""
+    words = ssh_words(port=endpoint.port, key_file=access.credential, known_hosts=access.known_hosts)
     return " ".join(_shell_word(word) for word in words)
 
 
