@@ -9,11 +9,11 @@ PYTHON := .venv/bin/python
 
 # What cncop itself runs on.
 RUNTIME := python3 python3-click python3-jinja2 python3-jsonschema python3-pystemd python3-rich python3-tomli-w \
-           restic rsync openssh-client systemd tzdata
+           restic rsync rclone openssh-client systemd tzdata
 # What a user manager for the demo and the tests needs.
 MANAGER := dbus dbus-daemon dbus-user-session procps util-linux mount
 # What the tests need besides: real servers, and real machines.
-TESTS := systemd-container mmdebstrap debian-archive-keyring git libpam-systemd openssh-server iproute2 acl attr \
+TESTS := systemd-container mmdebstrap debian-archive-keyring git libpam-systemd openssh-server vsftpd samba iproute2 acl attr \
          python3-aiosmtpd openssl man-db
 # What the Debian package is built with.
 BUILDING := build-essential debhelper dh-python pybuild-plugin-pyproject python3-all python3-hatchling

@@ -62,13 +62,14 @@ def run_engine(
     cwd: Path | None = None,
     stdin: bytes = b"",
     stop_with: signal.Signals = signal.SIGTERM,
+    on_error: OnOutput | None = None,
 ) -> Ended:
     """Run a program to its end; `on_output` gets its stdout as it comes, and b"" at the end.
 
-    What it writes to stderr goes to ours, and its last part is returned. It runs in a session of its own,
-    so that it can be stopped with all its children and cannot ask a terminal for a password; it inherits
-    every descriptor that we inherited, so that the job's lock is held as long as it lives; and the kernel
-    ends it when we are killed.
+    What it writes to stderr goes to ours, or to `on_error` instead, and its last part is returned. It runs
+    in a session of its own, so that it can be stopped with all its children and cannot ask a terminal for a
+    password; it inherits every descriptor that we inherited, so that the job's lock is held as long as it
+    lives; and the kernel ends it when we are killed.
 
     Raises:
         AgentError: the program is not installed.
@@ -76,7 +77,7 @@ def run_engine(
     """
     with _input(stdin) as source:
         child = subprocess.Popen(
-            [*_end_with_us(), *command],
+            [*end_with_us(), *command],
             cwd=cwd or "/",
             env=dict(env),
             stdin=source,
@@ -88,7 +89,7 @@ def run_engine(
             start_new_session=True,
         )
     try:
-        errors = _follow(child, on_output)
+        errors = _follow(child, on_output, on_error or pass_on)
         return Ended(child.wait(), errors.decode(errors="surrogateescape"))
     finally:
         stop(child, stop_with)
@@ -106,7 +107,7 @@ def find_program(name: str, package: str) -> str:
     return found
 
 
-def _end_with_us() -> list[str]:
+def end_with_us() -> list[str]:
     """Have setpriv ask the kernel for a signal at our death, and then become the program itself."""
     return [find_program("setpriv", "util-linux"), "--pdeathsig", "TERM", "--"]
 
@@ -123,7 +124,7 @@ def _input(content: bytes) -> Iterator[int]:
         yield source.fileno()
 
 
-def _follow(child: subprocess.Popen[bytes], on_output: OnOutput) -> bytes:
+def _follow(child: subprocess.Popen[bytes], on_output: OnOutput, on_error: OnOutput) -> bytes:
     """Hand over stdout and stderr until both end, or the program has; return the end of stderr.
 
     A grandchild that keeps the pipes open does not keep us: once the program has ended, what is in the
@@ -132,14 +133,14 @@ def _follow(child: subprocess.Popen[bytes], on_output: OnOutput) -> bytes:
     stdout, stderr = cast("IO[bytes]", child.stdout), cast("IO[bytes]", child.stderr)
     errors = bytearray()
 
-    def on_error(chunk: bytes) -> None:
-        _pass_on(chunk)
+    def note_error(chunk: bytes) -> None:
+        on_error(chunk)
         errors.extend(chunk)
         del errors[:-_ERRORS_KEPT]
 
     with selectors.DefaultSelector() as selector, _watched(child.pid) as ended:
         selector.register(stdout, selectors.EVENT_READ, on_output)
-        selector.register(stderr, selectors.EVENT_READ, on_error)
+        selector.register(stderr, selectors.EVENT_READ, note_error)
         selector.register(ended, selectors.EVENT_READ)
         open_pipes, timeout = 2, None
         while open_pipes and (ready := selector.select(timeout)):
@@ -166,7 +167,8 @@ def _watched(pid: int) -> Iterator[int]:
         os.close(descriptor)
 
 
-def _pass_on(chunk: bytes) -> None:
+def pass_on(chunk: bytes) -> None:
+    """Write to our stderr what an engine wrote to its own."""
     with contextlib.suppress(OSError):
         sys.stderr.buffer.write(chunk)
         sys.stderr.buffer.flush()

@@ -1,0 +1,194 @@
+"""What rclone does not tell of an FTP server: what it can do, and what among its files is a link.
+
+rclone takes a link for an empty file and fails on it. Where a server lists as `ls -l` does, links are told by
+their lines; where it knows MLSD, it is the server's to show them as what they point to, or not at all.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ftplib
+import re
+import ssl
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from cncopctl.agentkit.failure import AgentError
+from cncopctl.agentkit.survey import Entry, Kind, Survey
+from cncopctl.core.engines.rclone import Ways
+from cncopctl.core.engines.rclone_failures import SESSION_REUSE, diagnose
+from cncopctl.core.engines.remote import Tls
+
+if TYPE_CHECKING:
+    import socket
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from cncopctl.core.engines.rclone_filters import Excludes
+    from cncopctl.core.engines.remote import Remote
+
+_TIMEOUT = 60.0
+# A line as `ls -l` writes it: type and mode, links, owner, group, size, three words of a date, a space, the name.
+_LINE = re.compile(
+    r"(?P<type>[-dlbcps])[-rwxsStTlL]{9}\S?\s+\S+\s+\S+\s+\S+\s+(?P<size>\d+)\s+\S+\s+\S+\s+\S+ (?P<name>.+)"
+)
+
+
+class _FtpTls(ftplib.FTP_TLS):
+    """FTP over TLS that can begin with TLS, and whose data connections go on with its session."""
+
+    implicit = False
+    reuse = True
+
+    def connect(  # type: ignore[override]
+        self, host: str, port: int, timeout: float
+    ) -> str:
+        """Connect, and begin TLS at once where it is implicit; the greeting."""
+        if not self.implicit:
+            return super().connect(host, port, timeout)
+        import socket
+
+        self.host, self.port, self.timeout = host, port, timeout
+        plain = socket.create_connection((host, port), timeout)
+        self.af = plain.family
+        self.sock = self.context.wrap_socket(plain, server_hostname=host)
+        self.file = self.sock.makefile("r", encoding=self.encoding)
+        self.welcome = self.getresp()
+        return self.welcome
+
+    def ntransfercmd(self, cmd: str, rest: int | str | None = None) -> tuple[socket.socket, int | None]:
+        """Open a data connection."""
+        connection, size = ftplib.FTP.ntransfercmd(self, cmd, rest)  # noqa: S321 - the class above ours
+        session = self.sock.session if self.reuse and isinstance(self.sock, ssl.SSLSocket) else None
+        return self.context.wrap_socket(connection, server_hostname=self.host, session=session), size
+
+
+@dataclass(frozen=True, slots=True)
+class Login:
+    """Who logs in, and what certificates count besides the system's."""
+
+    user: str
+    password: str
+    certificates: Path | None
+
+
+@contextlib.contextmanager
+def connected(remote: Remote, login: Login) -> Iterator[ftplib.FTP]:
+    """A session with the server, logged in.
+
+    Raises:
+        AgentError: there is none, or it broke off.
+    """
+    ftp: ftplib.FTP = ftplib.FTP() if remote.tls is Tls.NONE else _tls(remote, login.certificates)  # noqa: S321
+    ftp.encoding = "latin-1"  # a character for each byte
+    try:
+        ftp.connect(remote.host.strip("[]"), remote.port or remote.default_port, timeout=_TIMEOUT)
+        ftp.login(_as_bytes(login.user), _as_bytes(login.password))
+        if isinstance(ftp, ftplib.FTP_TLS):
+            ftp.prot_p()
+        yield ftp
+    except ftplib.all_errors as error:
+        words = str(error) or "EOF"
+        raise AgentError.diagnosed(diagnose(1, words, remote)) from error
+    finally:
+        ftp.close()
+
+
+def _tls(remote: Remote, certificates: Path | None) -> _FtpTls:
+    context = ssl.create_default_context()
+    context.minimum_version = context.maximum_version = ssl.TLSVersion.TLSv1_2
+    if certificates:
+        context.load_verify_locations(certificates)
+    ftp = _FtpTls(context=context)
+    ftp.implicit = remote.tls is Tls.IMPLICIT
+    return ftp
+
+
+def _as_bytes(text: str) -> str:
+    """Text such that each of its characters becomes the byte that it is in UTF-8."""
+    return text.encode(errors="surrogateescape").decode("latin-1")
+
+
+def ways(ftp: ftplib.FTP) -> Ways:
+    """How this server has to be talked to."""
+    try:
+        features = {line.strip().split(" ")[0].upper() for line in ftp.sendcmd("FEAT").splitlines()[1:-1]}
+    except ftplib.error_perm:
+        features = set()
+    knows_mlsd = "MLST" in features
+    return Ways(
+        list_hidden=not knows_mlsd,
+        one_connection=_wants_reuse(ftp),
+        times=knows_mlsd or "MDTM" in features,
+    )
+
+
+def _wants_reuse(ftp: ftplib.FTP) -> bool:
+    """Whether data connections have to go on with the TLS session of this one: it is tried without."""
+    if not isinstance(ftp, _FtpTls):
+        return False
+    ftp.reuse = False
+    try:
+        ftp.retrlines("LIST -d .", lambda _line: None)
+    except (ftplib.Error, OSError) as error:
+        return re.search(SESSION_REUSE, str(error)) is not None
+    finally:
+        ftp.reuse = True
+    return False
+
+
+def survey(ftp: ftplib.FTP, root: str, excludes: Excludes) -> Survey:
+    """What is in a tree, as far as the server lists it like `ls -l`.
+
+    A directory that may not be read is listed as if it were empty: without even the `.` of others.
+    """
+    found = Survey()
+    waiting = [""]
+    shows_itself = False
+    while waiting:
+        directory = waiting.pop()
+        lines: list[str] = []
+        try:
+            ftp.cwd(_as_bytes(_absolute(root, directory, ftp)))
+            ending = ftp.retrlines("LIST -a", lines.append)
+        except ftplib.error_perm as error:
+            found.unreadable[directory] = str(error)
+            continue
+        shows_itself |= any(line.endswith(" .") for line in lines)
+        if "fail" in ending.lower() or (shows_itself and not lines):
+            found.unreadable[directory] = ending
+        for path, entry in (_listed(directory, line) for line in lines):
+            if entry is None or excludes.leave_out(path, is_directory=entry.kind is Kind.DIRECTORY):
+                continue
+            found.entries[path] = entry
+            if entry.kind is Kind.DIRECTORY:
+                waiting.append(path)
+    return found
+
+
+def _absolute(root: str, directory: str, ftp: ftplib.FTP) -> str:
+    if not root.startswith("/"):
+        root = f"{_login_directory(ftp)}/{root}"
+    return f"{root.rstrip('/')}/{directory}"
+
+
+def _login_directory(ftp: ftplib.FTP) -> str:
+    """Where the login ended; asked for once, before any change of directory."""
+    known: str | None = getattr(ftp, "cncop_home", None)
+    if known is None:
+        known = ftp.pwd().encode("latin-1").decode(errors="surrogateescape")
+        ftp.cncop_home = known  # type: ignore[attr-defined]
+    return known
+
+
+def _listed(directory: str, line: str) -> tuple[str, Entry | None]:
+    found = _LINE.fullmatch(line)
+    if found is None:
+        return "", None
+    name = found["name"].encode("latin-1").decode(errors="surrogateescape")
+    name, _, target = name.partition(" -> ") if found["type"] == "l" else (name, "", "")
+    if name in (".", "..") or "/" in name:
+        return "", None
+    kind = {"d": Kind.DIRECTORY, "l": Kind.LINK, "-": Kind.FILE}.get(found["type"], Kind.OTHER)
+    path = f"{directory}/{name}" if directory else name
+    return path, Entry(kind, int(found["size"]), target=target or None)
