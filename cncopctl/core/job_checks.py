@@ -10,6 +10,7 @@ from typing import Any
 from cncopctl.core.faults import shown
 from cncopctl.core.host import Host
 from cncopctl.core.job import JobType
+from cncopctl.core.remote_places import is_remote, remote_faults
 from cncopctl.core.spans import parse_size, parse_span
 from cncopctl.core.unit_text import refusal
 
@@ -45,6 +46,7 @@ def place_faults(table: Mapping[str, Any], host: Host) -> Found:
         yield from _span_faults(table)
         yield from _place_faults(table)
         yield from _path_faults(table)
+        yield from remote_faults(table)
         yield from _agent_faults(table, host)
         yield from _credential_faults(table, host)
 
@@ -105,7 +107,7 @@ def _place_faults(table: Mapping[str, Any]) -> Found:
             )
         return
     destination = table.get("destination", "/unset")
-    if not destination.startswith("/"):
+    if is_remote(table["type"], destination):
         yield (
             "destination",
             f"{shown(destination)} is not an absolute path",
@@ -116,8 +118,8 @@ def _place_faults(table: Mapping[str, Any]) -> Found:
 def _path_faults(table: Mapping[str, Any]) -> Found:
     """Paths of this machine stand in units, where systemd takes only those that are normalized."""
     for key in ("source", "destination"):
-        path = table.get(key, "")
-        if not path.startswith("/"):
+        path = table.get(key, "unset")
+        if is_remote(table["type"], path):
             continue
         parts = PurePosixPath(path).parts
         if ".." in parts:

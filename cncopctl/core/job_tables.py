@@ -19,6 +19,7 @@ from cncopctl.core.job import (
     Retention,
     TranslatedSchedule,
 )
+from cncopctl.core.remote_places import as_url
 from cncopctl.core.spans import parse_size, parse_span, restic_span
 
 
@@ -39,8 +40,8 @@ def job_from_table(
         schedules=schedules,
         catch_up=table.get("catch_up", True),
         random_delay=parse_span(table.get("random_delay", "0")),
-        source=table["source"],
-        destination=table["destination"],
+        source=as_url(table["type"], table["source"]),
+        destination=as_url(table["type"], table["destination"]),
         exclude=tuple(table.get("exclude", ())),
         credential=table.get("credential", ""),
         max_retries=table.get("max_retries", 3),

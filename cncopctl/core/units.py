@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from cncopctl.core.faults import printable
 from cncopctl.core.host import Host
-from cncopctl.core.job import Direction, Job, Priority, TranslatedSchedule
+from cncopctl.core.job import Direction, Job, JobType, Priority, TranslatedSchedule
 from cncopctl.core.layout import ENCRYPTED, Layout, Scope
 from cncopctl.core.naming import (
     RECOVER_SERVICE,
@@ -38,6 +38,9 @@ REPOSITORY_PASSWORD = "repository-password"  # noqa: S105 - the credential's nam
 
 # Host keys of the servers that jobs fetch from, besides those that root's ssh knows.
 KNOWN_HOSTS = "ssh-known-hosts"
+
+# Certificates of authorities that FTPS servers are signed by, besides those that the system knows.
+CA_CERTIFICATES = "ca-certificates"
 
 # Seconds for what a run does besides its agent and the user's commands.
 _CLOSING = 120
@@ -210,8 +213,9 @@ def credentials_of(job: Job, host: Host) -> list[str]:
     parts = job.parts()
     names = [REPOSITORY_PASSWORD] if any(part.direction is Direction.PULL for part in parts) else []
     names += [part.credential for part in parts if part.credential]
-    is_far = KNOWN_HOSTS in host.credentials and not all(map(_is_local, parts))
-    return list(dict.fromkeys(names + ([KNOWN_HOSTS] if is_far else [])))
+    wanted = [KNOWN_HOSTS] if not all(map(_is_local, parts)) else []
+    wanted += [CA_CERTIFICATES] if any(part.type is JobType.FTPS for part in parts) else []
+    return list(dict.fromkeys(names + [name for name in wanted if name in host.credentials]))
 
 
 def _source_path(job: Job, layout: Layout) -> str:

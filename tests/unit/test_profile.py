@@ -67,8 +67,8 @@ FAULTY = [
     ("type", "true", f"type: true is not one of {TYPES}", f"write one of {TYPES}"),
     (
         "type",
-        '"SFTP"',
-        "type: no agent for SFTP is installed (backupagentsftp)",
+        '"WIMG"',
+        "type: no agent for WIMG is installed (backupagentwimg)",
         "installed are the agents for: RSYNC",
     ),
     ("titel", '"x"', 'unknown key "titel"', "did you mean title?"),
