@@ -12,11 +12,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from contract_servers import Server, SshServer, rsync_daemon, ssh_daemon
-from contract_trees import make_odd_tree
+from contract_servers import (
+    FtpServer,
+    Server,
+    SmbServer,
+    SshServer,
+    ftp_daemon,
+    rsync_daemon,
+    smb_daemon,
+    ssh_daemon,
+)
+from contract_trees import carried, make_odd_tree, make_odd_tree_for
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
 AGENTS = Path(__file__).parents[2] / "agents"
 PASSWORD = "pässword-of-the-repository"  # noqa: S105
@@ -65,12 +74,21 @@ class Asker:
             "exclude": [],
             "keep": {},
         }
+        self.place = ""
+
+    def at(self, path: Path | str) -> str:
+        """A path of this machine as the agent reaches it: itself, or through the server of its kind."""
+        return f"{self.place}{path}"
 
     def give(self, name: str, secret: str | bytes) -> None:
         """Hand over a credential."""
         path = self.credentials / name
         path.write_bytes(secret if isinstance(secret, bytes) else secret.encode())
         path.chmod(0o400)
+
+    def carried(self, root: Path) -> dict[str, tuple[Any, ...]]:
+        """What of a tree this agent has to bring back."""
+        return carried(self.agent.name, root)
 
     @property
     def mirror(self) -> Path:
@@ -185,8 +203,47 @@ def empty_repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def asker(agent: Path, tmp_path: Path, empty_repository: Path) -> Asker:
-    return Asker(agent, tmp_path, empty_repository)
+def asker_of(tmp_path: Path, empty_repository: Path) -> Callable[[str], Asker]:
+    """Makes the agent of a name that has nothing but the repository's password."""
+    return lambda name: Asker(AGENTS / name, tmp_path, empty_repository)
+
+
+@pytest.fixture
+def asker(agent: Path, tmp_path: Path, empty_repository: Path, request: pytest.FixtureRequest) -> Asker:
+    """One agent, and what lets it in at the server from which it is to read."""
+    asker = Asker(agent, tmp_path, empty_repository)
+    match agent.name:
+        case "backupagentsftp":
+            let_in_by_ssh(asker, request.getfixturevalue("sshd"))
+        case "backupagentftp":
+            let_in_by_ftp(asker, request.getfixturevalue("ftpd"))
+        case "backupagentcifs":
+            let_in_by_smb(asker, request.getfixturevalue("smbd"))
+        case _:
+            pass
+    return asker
+
+
+def let_in_by_ssh(asker: Asker, server: SshServer) -> None:
+    asker.give("key", server.private_key.read_bytes())
+    asker.give("ssh-known-hosts", server.known_hosts.read_bytes())
+    asker.job |= {"credential": "key"}
+    asker.place = f"sftp://{getpass.getuser()}@127.0.0.1:{server.port}"
+
+
+def let_in_by_ftp(asker: Asker, server: FtpServer, scheme: str = "ftp") -> None:
+    asker.give("login", server.password)
+    if server.certificate.exists():
+        asker.give("ca-certificates", server.certificate.read_bytes())
+        asker.job |= {"type": "FTPS"}
+    asker.job |= {"credential": "login"}
+    asker.place = f"{scheme}://anonymous@127.0.0.1:{server.port}"
+
+
+def let_in_by_smb(asker: Asker, server: SmbServer) -> None:
+    asker.give("login", server.password)
+    asker.job |= {"credential": "login"}
+    asker.place = f"smb://backup@127.0.0.1:{server.port}/files"
 
 
 @pytest.fixture(scope="session")
@@ -194,6 +251,21 @@ def odd_tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("odd") / "source"
     make_odd_tree(root)
     return root
+
+
+@pytest.fixture(scope="session")
+def trees(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """An odd tree for each agent, of what its protocol can name."""
+    root = tmp_path_factory.mktemp("trees")
+    for path in FOUND:
+        make_odd_tree_for(path.name, root / path.name)
+    return {path.name: root / path.name for path in FOUND}
+
+
+@pytest.fixture
+def tree(agent: Path, trees: dict[str, Path]) -> Path:
+    """The odd tree of this agent."""
+    return trees[agent.name]
 
 
 @pytest.fixture
@@ -215,6 +287,18 @@ def rsyncd(tmp_path_factory: pytest.TempPathFactory, odd_tree: Path) -> Iterator
 @pytest.fixture(scope="session")
 def sshd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SshServer]:
     with ssh_daemon(tmp_path_factory.mktemp("sshd") / "etc") as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def ftpd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FtpServer]:
+    with ftp_daemon(tmp_path_factory.mktemp("ftpd") / "etc") as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def smbd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SmbServer]:
+    with smb_daemon(tmp_path_factory.mktemp("smbd") / "etc") as server:
         yield server
 
 

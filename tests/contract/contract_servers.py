@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import os
+import pwd
+import shutil
 import socket
 import subprocess
 import threading
@@ -94,8 +96,8 @@ class SshServer:
 
 
 @contextlib.contextmanager
-def ssh_daemon(directory: Path) -> Iterator[SshServer]:
-    """An sshd that lets the present user in by key."""
+def ssh_daemon(directory: Path, through: Sequence[str] = ()) -> Iterator[SshServer]:
+    """An sshd that lets the present user in by key, or `sync` where it runs `through` what makes it that."""
     directory.mkdir()
     for name in ("host", "client"):
         subprocess.run(
@@ -106,10 +108,157 @@ def ssh_daemon(directory: Path) -> Iterator[SshServer]:
     config = directory / "sshd_config"
     config.write_text(
         f"HostKey {directory}/host\nAuthorizedKeysFile {directory}/client.pub\nStrictModes no\n"
+        "Subsystem sftp internal-sftp\n"
         "UsePAM no\nPasswordAuthentication no\nKbdInteractiveAuthentication no\nPermitRootLogin yes\n"
     )
-    with serving(["/usr/sbin/sshd", "-i", "-f", str(config)]) as server:
+    if through:
+        shutil.chown(directory / "host", "sync")
+    with serving([*through, "/usr/sbin/sshd", "-i", "-f", str(config)]) as server:
         known_hosts = directory / "known_hosts"
         key = (directory / "host.pub").read_text()
         known_hosts.write_text(f"[127.0.0.1]:{server.port} {key}")
         yield SshServer(server, directory / "client", known_hosts)
+
+
+@dataclass
+class FtpServer:
+    """A vsftpd that shows the whole machine to whoever knows the password, and the certificate that it has."""
+
+    server: Server
+    password: str
+    certificate: Path
+
+    @property
+    def port(self) -> int:
+        return self.server.port
+
+
+# The user is "anonymous", whose password is asked for all the same: it needs neither an account nor PAM.
+_VSFTPD = """
+listen=NO
+anonymous_enable=YES
+secure_email_list_enable=YES
+email_password_file={directory}/passwords
+anon_root=/
+anon_world_readable_only=NO
+anon_umask=022
+write_enable=YES
+anon_upload_enable=YES
+anon_mkdir_write_enable=YES
+anon_other_write_enable=YES
+ftp_username={user}
+run_as_launching_user=YES
+seccomp_sandbox=NO
+xferlog_enable=NO
+{more}
+"""
+_FTPS = """
+ssl_enable=YES
+allow_anon_ssl=YES
+force_anon_logins_ssl=YES
+force_anon_data_ssl=YES
+ssl_ciphers=HIGH
+rsa_cert_file={directory}/certificate.pem
+rsa_private_key_file={directory}/key.pem
+"""
+
+
+def make_certificate(directory: Path, names: str) -> None:
+    """A certificate of its own authority."""
+    subprocess.run(
+        [
+            *("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"),
+            *("-days", "30", "-subj", "/CN=cncop test", "-addext", f"subjectAltName={names}"),
+            *("-keyout", str(directory / "key.pem"), "-out", str(directory / "certificate.pem")),
+        ],
+        check=True,
+        capture_output=True,
+    )
+
+
+@contextlib.contextmanager
+def ftp_daemon(
+    directory: Path,
+    *,
+    tls: str = "",
+    names: str = "IP:127.0.0.1,DNS:localhost",
+    more: str = "",
+    through: Sequence[str] = (),
+) -> Iterator[FtpServer]:
+    """A vsftpd; `tls` is "explicit", "implicit" or "" for none, `names` are its certificate's."""
+    directory.mkdir()
+    password = "pass wörd of the FTP server"  # noqa: S105
+    (directory / "passwords").write_text(f"{password}\n")
+    if tls:
+        make_certificate(directory, names)
+        more += _FTPS.format(directory=directory) + ("implicit_ssl=YES\n" if tls == "implicit" else "")
+    config = directory / "vsftpd.conf"
+    user = "sync" if through else pwd.getpwuid(os.geteuid()).pw_name
+    config.write_text(_VSFTPD.format(directory=directory, user=user, more=more))
+    if through:
+        shutil.chown(config, user)
+    with serving([*through, "/usr/sbin/vsftpd", str(config)]) as server:
+        yield FtpServer(server, password, directory / "certificate.pem")
+
+
+@dataclass
+class SmbServer:
+    """A smbd with the share `files`, which is the whole machine, for the user `backup`."""
+
+    server: Server
+    password: str
+
+    @property
+    def port(self) -> int:
+        return self.server.port
+
+
+_SMBD = """
+[global]
+private dir={directory}/private
+lock directory={directory}/lock
+state directory={directory}/state
+cache directory={directory}/cache
+pid directory={directory}/pid
+ncalrpc dir={directory}/ncalrpc
+log file={directory}/log
+server role=standalone
+disable netbios=yes
+disable spoolss=yes
+load printers=no
+interfaces=127.0.0.1/8
+bind interfaces only=yes
+passdb backend=tdbsam:{directory}/private/passdb.tdb
+username map={directory}/users
+[files]
+path=/
+read only=no
+force user={user}
+[small]
+path={directory}/small
+read only=no
+force user={user}
+[locked]
+path=/
+valid users=nobody
+"""
+
+
+@contextlib.contextmanager
+def smb_daemon(directory: Path) -> Iterator[SmbServer]:
+    """A smbd that answers on each connection."""
+    user = pwd.getpwuid(os.geteuid()).pw_name
+    for name in ("private", "lock", "state", "cache", "pid", "ncalrpc", "small"):
+        (directory / name).mkdir(parents=True)
+    (directory / "users").write_text(f"{user} = backup\n")
+    config = directory / "smb.conf"
+    config.write_text(_SMBD.format(directory=directory, user=user))
+    password = "pass wörd of the share"  # noqa: S105
+    subprocess.run(
+        ["pdbedit", "--configfile", str(config), "--create", "--user", user, "--password-from-stdin"],
+        input=f"{password}\n{password}\n".encode(),
+        check=True,
+        capture_output=True,
+    )
+    with serving(["/usr/sbin/smbd", "--configfile", str(config), "--no-process-group"]) as server:
+        yield SmbServer(server, password)

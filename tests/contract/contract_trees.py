@@ -5,8 +5,11 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import stat
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 ODD_NAMES = (
     b"plain",
@@ -29,21 +32,23 @@ ODD_NAMES = (
 )
 
 
-def make_odd_tree(root: Path) -> None:
+def make_odd_tree(root: Path, names: Sequence[bytes] = ODD_NAMES, *, with_fifo: bool = True) -> None:
     """Fill `root` with odd names, links of both kinds, holes, xattrs, special modes and old times."""
     base = os.fsencode(root)
     os.makedirs(base, exist_ok=True)
-    for number, name in enumerate(ODD_NAMES):
+    for number, name in enumerate(names):
         _write(os.path.join(base, name), b"%d " % number + name)
     deep = base
-    for name in ODD_NAMES[:6]:
-        deep = os.path.join(deep, b"d" + name)
+    for name in names[:6]:
+        deep = os.path.join(deep, b"d" + name[:200])
         os.mkdir(deep)
         _write(os.path.join(deep, b"file"), name)
     _write(os.path.join(base, b"empty"), b"")
     os.mkdir(os.path.join(base, b"empty directory"))
     os.link(os.path.join(base, b"plain"), os.path.join(base, b"dplain", b"hard link"))
     _make_links_and_holes(base)
+    if with_fifo:
+        os.mkfifo(os.path.join(base, b"fifo"))
     _set_times(base)
 
 
@@ -51,7 +56,6 @@ def _make_links_and_holes(base: bytes) -> None:
     os.symlink(b"plain", os.path.join(base, b"link"))
     os.symlink(b"/nonexistent/\xf0\x9f\x98\x80", os.path.join(base, b"dangling"))
     os.symlink(b"dplain", os.path.join(base, b"link to directory"))
-    os.mkfifo(os.path.join(base, b"fifo"))
     with open(os.path.join(base, b"sparse"), "wb") as sparse:
         sparse.truncate(20 << 20)
         sparse.seek(10 << 20)
@@ -125,3 +129,60 @@ def contents(root: Path) -> dict[str, bytes]:
         for path in sorted(root.rglob("*"))
         if path.is_file() and not path.is_symlink()
     }
+
+
+SECOND = 10**9
+
+
+def _by_rsync(entry: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Everything."""
+    return entry
+
+
+def _by_sftp(entry: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Names, contents, modes, owners, links, and times to the second."""
+    mode, uid, gid, time, content, _xattrs, _first = entry
+    return mode, uid, gid, time // SECOND, content
+
+
+def _by_ftp(entry: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Names, contents, links, and times of files to the second."""
+    mode, _uid, _gid, time, content, _xattrs, _first = entry
+    return mode[0], time // SECOND if mode[0] == "-" else None, content
+
+
+def _by_smb(entry: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Names, contents, and times of files to 100 nanoseconds."""
+    mode, _uid, _gid, time, content, _xattrs, _first = entry
+    return mode[0], time // 100 if mode[0] == "-" else None, content
+
+
+_Carry = Callable[[tuple[Any, ...]], tuple[Any, ...]]
+_CARRIES: dict[str, _Carry] = {
+    "backupagentsftp": _by_sftp,
+    "backupagentftp": _by_ftp,
+    "backupagentcifs": _by_smb,
+}
+_DROPS = {"backupagentsftp": "p", "backupagentftp": "p", "backupagentcifs": "pl"}
+
+
+def carried(agent: str, root: Path) -> dict[str, tuple[Any, ...]]:
+    """What of a tree an agent has to bring back: all that its protocol carries (agents/README.md)."""
+    carries = _CARRIES.get(agent, _by_rsync)
+    return {
+        path: carries(entry)
+        for path, entry in described(root).items()
+        if str(entry[0])[0] not in _DROPS.get(agent, "")
+    }
+
+
+def make_odd_tree_for(agent: str, root: Path) -> None:
+    """An odd tree of what the protocol of an agent can name."""
+    match agent:
+        case "backupagentftp":
+            make_odd_tree(root, [name for name in ODD_NAMES if b"\n" not in name])
+        case "backupagentcifs":
+            names = [name for name in ODD_NAMES if not re.search(rb'[\n"*:<>?\\|\xff]|[ .]$', name)]
+            make_odd_tree(root, names, with_fifo=False)
+        case _:
+            make_odd_tree(root)

@@ -47,7 +47,7 @@ def test_a_missing_destination_is_an_error_and_is_not_created(
     asker: Asker, small_tree: Path, tmp_path: Path
 ) -> None:
     missing = tmp_path / "not mounted"
-    outcome = asker.ask("backup", job={"source": str(small_tree), "destination": str(missing)})
+    outcome = asker.ask("backup", job={"source": asker.at(small_tree), "destination": str(missing)})
     assert (outcome.status, outcome.phrase) == (1, f"{missing} does not exist")
     assert "is its disk mounted?" in outcome.hint
     assert not missing.exists()
@@ -55,7 +55,7 @@ def test_a_missing_destination_is_an_error_and_is_not_created(
 
 def test_a_missing_password_is_an_error_before_anything_is_copied(asker: Asker, small_tree: Path) -> None:
     (asker.credentials / "repository-password").unlink()
-    outcome = asker.ask("backup", job={"source": str(small_tree)})
+    outcome = asker.ask("backup", job={"source": asker.at(small_tree)})
     assert (outcome.status, outcome.phrase) == (1, "the credential repository-password is missing")
     assert not asker.mirror.exists()
 
@@ -63,12 +63,12 @@ def test_a_missing_password_is_an_error_before_anything_is_copied(asker: Asker, 
 def test_a_wrong_password_is_an_error_that_says_so(asker: Asker, small_tree: Path) -> None:
     (asker.credentials / "repository-password").unlink()
     asker.give("repository-password", "another")
-    outcome = asker.ask("backup", job={"source": str(small_tree)})
+    outcome = asker.ask("backup", job={"source": asker.at(small_tree)})
     assert (outcome.status, "password" in outcome.phrase) == (1, True), outcome
 
 
-def test_progress_is_told_in_lines_of_json_and_stdout_is_not_used(asker: Asker, odd_tree: Path) -> None:
-    outcome = asker.backup(job={"source": str(odd_tree)})
+def test_progress_is_told_in_lines_of_json_and_stdout_is_not_used(asker: Asker, tree: Path) -> None:
+    outcome = asker.backup(job={"source": asker.at(tree)})
     phases = [line["phase"] for line in outcome.progress]
     assert phases[0] == "mirror"
     assert "snapshot" in phases
@@ -90,14 +90,14 @@ def test_progress_that_nobody_takes_never_fails_a_run(
                 pass
         os.set_blocking(writer, True)
     number = {"closed": "97", "nonsense": "pipe"}.get(descriptor, str(writer))
-    request = asker.request("backup", dry_run=True, job={"source": str(small_tree)})
+    request = asker.request("backup", dry_run=True, job={"source": asker.at(small_tree)})
     outcome = asker.ask_raw(request, pass_fds=[writer], env={"CNCOP_PROGRESS_FD": number})
     os.close(writer)
     assert outcome.status == 0, outcome
 
 
 def test_a_run_without_result_path_or_progress_still_runs(asker: Asker, small_tree: Path) -> None:
-    request = asker.request("backup", dry_run=True, job={"source": str(small_tree)})
+    request = asker.request("backup", dry_run=True, job={"source": asker.at(small_tree)})
     outcome = asker.ask_raw(request, env={"CNCOP_RESULT": ""})
     assert (outcome.status, outcome.result) == (0, {})
     assert "would copy 3 of 3 files" in outcome.stderr
@@ -105,32 +105,32 @@ def test_a_run_without_result_path_or_progress_still_runs(asker: Asker, small_tr
 
 def test_the_repository_is_created_by_the_first_backup(asker: Asker, small_tree: Path) -> None:
     (asker.destination / "repository").rename(asker.directory / "elsewhere")
-    asker.backup(job={"source": str(small_tree)})
+    asker.backup(job={"source": asker.at(small_tree)})
     assert len(asker.snapshots()) == 1
     assert sorted(path.name for path in asker.destination.iterdir()) == ["mirror", "proof", "repository"]
 
 
 def test_a_dry_run_changes_nothing(asker: Asker, small_tree: Path) -> None:
     before = described(asker.destination)
-    outcome = asker.ask("backup", dry_run=True, job={"source": str(small_tree)})
+    outcome = asker.ask("backup", dry_run=True, job={"source": asker.at(small_tree)})
     assert (outcome.status, outcome.phrase) == (0, "would copy 3 of 3 files")
     assert described(asker.destination) == before
 
 
 def test_check_says_that_all_is_reachable_and_changes_nothing(asker: Asker, small_tree: Path) -> None:
     before = described(asker.destination)
-    outcome = asker.ask("check", job={"source": str(small_tree)})
+    outcome = asker.ask("check", job={"source": asker.at(small_tree)})
     assert outcome.status == 0, outcome
     assert described(asker.destination) == before
 
 
 def test_check_says_what_is_missing(asker: Asker, tmp_path: Path) -> None:
-    outcome = asker.ask("check", job={"source": str(tmp_path / "nothing")})
-    assert (outcome.status, outcome.phrase) == (1, f"{tmp_path}/nothing does not exist")
+    outcome = asker.ask("check", job={"source": asker.at(tmp_path / "nothing")})
+    assert (outcome.status, f"{tmp_path}/nothing does not exist" in outcome.phrase) == (1, True), outcome
 
 
 def test_retention_removes_what_no_rule_keeps(asker: Asker, small_tree: Path) -> None:
-    job = {"source": str(small_tree)}
+    job = {"source": asker.at(small_tree)}
     asker.backup(job=job)
     asker.backup(job=job)
     pruned = asker.backup(job=job | {"keep": {"last": 2}})
@@ -141,12 +141,12 @@ def test_retention_removes_what_no_rule_keeps(asker: Asker, small_tree: Path) ->
 
 
 def test_nothing_is_pruned_where_nothing_is_said(asker: Asker, small_tree: Path) -> None:
-    outcome = asker.ask("prune", job={"source": str(small_tree)})
+    outcome = asker.ask("prune", job={"source": asker.at(small_tree)})
     assert outcome.phrase == "nothing to remove: the job keeps every snapshot"
 
 
 def test_verify_reads_the_repository_and_lists_its_snapshots(asker: Asker, small_tree: Path) -> None:
-    backup = asker.backup(job={"source": str(small_tree)})
+    backup = asker.backup(job={"source": asker.at(small_tree)})
     outcome = asker.ask("verify")
     assert outcome.status == 0, outcome
     assert outcome.phrase.startswith("repository sound, all data read; 3 files (18 bytes) restored in ")
@@ -160,7 +160,7 @@ def test_verify_fails_where_there_is_no_snapshot(asker: Asker) -> None:
 
 
 def test_verify_fails_where_data_has_rotted(asker: Asker, small_tree: Path) -> None:
-    asker.backup(job={"source": str(small_tree)})
+    asker.backup(job={"source": asker.at(small_tree)})
     for pack in (asker.destination / "repository" / "data").glob("*/*"):
         content = bytearray(pack.read_bytes())
         content[10] ^= 0xFF
@@ -171,11 +171,11 @@ def test_verify_fails_where_data_has_rotted(asker: Asker, small_tree: Path) -> N
 
 
 def test_a_restore_of_paths_brings_those_alone(asker: Asker, small_tree: Path, tmp_path: Path) -> None:
-    (small_tree / "etc" / "[p]asswd*").write_text("odd")
-    asker.backup(job={"source": str(small_tree)})
-    outcome = asker.restore(tmp_path / "some", paths=["etc/[p]asswd*", "/etc/ssh/"])
+    (small_tree / "etc" / "[p]asswd{,}").write_text("odd")
+    asker.backup(job={"source": asker.at(small_tree)})
+    outcome = asker.restore(tmp_path / "some", paths=["etc/[p]asswd{,}", "/etc/ssh/"])
     assert outcome.status == 0, outcome
-    assert contents(tmp_path / "some") == {"etc/[p]asswd*": b"odd", "etc/ssh/config": b"Host *\n"}
+    assert contents(tmp_path / "some") == {"etc/[p]asswd{,}": b"odd", "etc/ssh/config": b"Host *\n"}
     missing = asker.restore(tmp_path / "none", paths=["readme", "etc/shadow"])
     assert missing.status == 1
     assert "has no etc/shadow" in missing.phrase
@@ -185,7 +185,7 @@ def test_a_restore_of_paths_brings_those_alone(asker: Asker, small_tree: Path, t
 def test_a_restore_overwrites_only_when_told_and_never_deletes(
     asker: Asker, small_tree: Path, tmp_path: Path
 ) -> None:
-    asker.backup(job={"source": str(small_tree)})
+    asker.backup(job={"source": asker.at(small_tree)})
     to = tmp_path / "to"
     to.mkdir()
     (to / "readme").write_text("mine")
@@ -202,7 +202,7 @@ def test_a_snapshot_that_is_not_there_is_an_error_that_names_those_that_are(
 ) -> None:
     nothing = asker.restore(tmp_path / "to")
     assert nothing.phrase == "there is no snapshot of this job yet"
-    backup = asker.backup(job={"source": str(small_tree)})
+    backup = asker.backup(job={"source": asker.at(small_tree)})
     outcome = asker.restore(tmp_path / "to", snapshot="ffffffff")
     assert (outcome.status, outcome.phrase) == (1, "this job has no snapshot ffffffff")
     assert backup.result["snapshot"][:8] in outcome.hint
