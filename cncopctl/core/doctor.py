@@ -82,6 +82,8 @@ class Facts:
         timers: the timers that ought to be active.
         space: file systems by the destinations of jobs; None for one that is not there.
         leftovers: runs that nobody closed, by id, with their jobs.
+        history_obstacle: why the history cannot be used, and what to do about it.
+        unrecorded: how many runs wait to be taken into it.
         spooled: what is in the spool.
         boots: how often the machine was booted within the last week.
         mail_obstacle: why nobody can be told by mail, where jobs ask for it, and what to do.
@@ -101,6 +103,8 @@ class Facts:
     programs: frozenset[str] = frozenset()
     space: Mapping[str, Space | None] = field(default_factory=dict)
     leftovers: Mapping[str, str] = field(default_factory=dict)
+    history_obstacle: tuple[str, str] = ("", "")
+    unrecorded: int = 0
     spooled: Spooled = field(default_factory=Spooled)
     boots: int = 0
     has_unsaved_password: bool = False
@@ -206,6 +210,17 @@ def _runs(facts: Facts) -> Iterator[Finding]:
         what = f"run {run} was never closed: the machine or its manager went down in it"
         yield Finding(
             job, what, f"look at: journalctl INVOCATION_ID={run}; cncopctl runjob {shown(job)[1:-1]}"
+        )
+
+    count = "1 run waits" if facts.unrecorded == 1 else f"{facts.unrecorded} runs wait"
+    waiting = f"; {count} to be taken into it" if facts.unrecorded else ""
+    what, hint = facts.history_obstacle
+    if what:
+        yield Finding("history", f"{what}{waiting}", hint)
+    elif facts.unrecorded:
+        what = f"could not be used for a while{waiting}"
+        yield Finding(
+            "history", what, "nothing needs to be done: the next run that ends does it", Weight.NOTE
         )
 
 

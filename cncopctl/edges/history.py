@@ -71,6 +71,10 @@ class History:
             path.unlink(missing_ok=True)
         return ""
 
+    def unrecorded(self) -> list[Path]:
+        """The runs that wait to be taken in, one file for each."""
+        return sorted(self._waiting.glob("[!.]*.json")) if self._waiting.is_dir() else []
+
     def find(self, beginning: str) -> list[Run]:
         """The runs whose ids begin so, newest first."""
         return self._select("WHERE substr(id, 1, ?) = ? ORDER BY started DESC", len(beginning), beginning)
@@ -195,7 +199,7 @@ class History:
             database.execute(f"PRAGMA user_version = {len(_STEPS)}")
 
     def _kept_aside(self) -> Iterator[tuple[Path, dict[str, Any]]]:
-        for path in sorted(self._waiting.glob("[!.]*.json")) if self._waiting.is_dir() else ():
+        for path in self.unrecorded():
             with contextlib.suppress(OSError, ValueError):
                 yield path, json.loads(path.read_bytes())
 

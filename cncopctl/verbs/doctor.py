@@ -12,7 +12,7 @@ from pathlib import Path
 
 from cncopctl.core.compiled import CompiledJob
 from cncopctl.core.doctor import Facts, Finding, JobFacts, Space, Spooled, findings
-from cncopctl.core.errors import CncopError
+from cncopctl.core.errors import CncopError, InstallError
 from cncopctl.core.faults import ProfileError
 from cncopctl.core.job import Job
 from cncopctl.core.layout import Layout
@@ -24,6 +24,7 @@ from cncopctl.core.units import REPOSITORY_PASSWORD
 from cncopctl.edges import machine
 from cncopctl.edges.compiled_jobs import read_compiled_jobs
 from cncopctl.edges.configuration_file import read_configuration
+from cncopctl.edges.history import History
 from cncopctl.edges.mail_queue import MailQueue
 from cncopctl.edges.run_files import unclosed
 from cncopctl.edges.systemd import Systemd
@@ -74,6 +75,8 @@ def examine(layout: Layout, systemd: Systemd | None) -> list[Finding]:
             programs=machine.installed_programs(_PROGRAMS),
             space={job.values["destination"]: _space(job) for job in compiled if job.is_pull()},
             leftovers=_leftovers(layout, states) if systemd else {},
+            history_obstacle=_history_obstacle(layout),
+            unrecorded=len(History(layout.history).unrecorded()),
             spooled=_spooled(layout),
             boots=machine.boots_since(datetime.now(UTC) - timedelta(days=7)) if systemd else 0,
             has_unsaved_password=_is_to_be_told(layout),
@@ -81,6 +84,14 @@ def examine(layout: Layout, systemd: Systemd | None) -> list[Finding]:
             waiting_mails=len(MailQueue(layout.mail).failures()),
         )
     )
+
+
+def _history_obstacle(layout: Layout) -> tuple[str, str]:
+    try:
+        History(layout.history).last_runs()
+    except InstallError as error:
+        return error.message, error.hint
+    return "", ""
 
 
 def _mail_obstacle(layout: Layout, jobs: Sequence[CompiledJob]) -> tuple[str, str]:

@@ -57,6 +57,10 @@ def test_where_nothing_is_wrong_nothing_is_found() -> None:
 @pytest.mark.parametrize(
     ("changes", "finding"),
     [
+        (
+            {"history_obstacle": ("/h: is damaged", "mv"), "unrecorded": 2},
+            "history: /h: is damaged; 2 runs wait to be taken into it",
+        ),
         ({"refusal": ("profile.toml: is not TOML", "x")}, "profile: profile.toml: is not TOML"),
         (
             {"mail_obstacle": ("no mail server is set", "x")},
@@ -174,3 +178,9 @@ def test_what_waits_for_a_moment_is_nothing_and_what_is_no_report_is_noted() -> 
     assert told(spooled=Spooled(aside=2)) == [
         "note spool: has files that are no reports: 2 were moved to its directory Bad"
     ]
+
+
+def test_runs_that_wait_for_a_history_that_is_good_again_are_a_note() -> None:
+    (note,) = findings(replace(FINE, unrecorded=1))
+    assert (note.weight, note.about) == (Weight.NOTE, "history")
+    assert "1 run waits to be taken into it" in note.what
