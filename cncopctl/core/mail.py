@@ -204,7 +204,7 @@ def _pages(tellings: Sequence[Telling], host: str) -> Iterator[str]:
 def _page(telling: Telling, host: str) -> Iterator[str]:
     """Everything about one run: outcome, why, what to do, then the facts."""
     run = telling.run
-    yield f"{run.outcome}: {_line(run.phrase, _TEXT)}"
+    yield f"{run.outcome}: {_line(_name(run), _LINE)}: {_line(run.phrase, _TEXT)}"
     yield ""
     if run.outcome is not Outcome.OK:
         yield "What to do"
@@ -252,6 +252,7 @@ def _past(telling: Telling) -> str:
         return "this was its first run"
     good = next((run for run in before if run.outcome is Outcome.OK), None)
     last = f"last OK {_time(good.ended or good.started)}" if good else "never OK as far as is known"
+    last += f", snapshot {good.snapshot[:8]}" if good and good.snapshot else ""
     if telling.run.outcome is Outcome.OK:
         return f"failed {count} time{'' if count == 1 else 's'} in a row; {last}" if count else last
     return f"{count + 1} failures in a row; {last}" if count else last

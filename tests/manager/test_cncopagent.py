@@ -46,6 +46,7 @@ def shared(shared_manager: UserManager) -> Installation:
         device={"role": "REMOTE"},
     )
     installation.sync()
+    installation.manager.run(CNCOPCTL, "runjob", "z", "--user")  # so that there is a history
     return installation
 
 

@@ -85,12 +85,12 @@ def test_when_a_mail_is_due(on: list[str], run: Run, before: Run | None, found: 
 
 
 def test_a_failure_says_first_what_and_why_and_what_to_do() -> None:
-    before = [ago(1, Outcome.ERROR), ago(2, Outcome.OK)]
+    before = [ago(1, Outcome.ERROR), replace(ago(2, Outcome.OK), snapshot="5f3e9a" * 10)]
     told = letter(Telling(FAILED, before, ["12:00:01 agent: permission denied", "12:01:07 agent: bye"]))
     assert told.subject == "ERROR: Web server, nightly (web-01) on backup1: the server refuses the key"
     lines = told.text.splitlines()
     assert lines[:7] == [
-        "ERROR: the server refuses the key",
+        "ERROR: Web server, nightly (web-01): the server refuses the key",
         "",
         "What to do",
         "  store the key: cncopctl credential set web-01",
@@ -104,6 +104,7 @@ def test_a_failure_says_first_what_and_why_and_what_to_do() -> None:
     assert facts["Ended"].endswith(", after 1min 7s")
     assert facts["Attempts"] == "4"
     assert facts["Before"].startswith("2 failures in a row; last OK ")
+    assert facts["Before"].endswith(", snapshot 5f3e9a5f")
     assert facts["Log"] == FAILED.log
     assert lines[-6:] == [
         "Warnings",
