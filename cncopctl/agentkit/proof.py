@@ -147,11 +147,13 @@ def read_samples(proof: Path, snapshot_id: str) -> list[Sample]:
         return []
 
 
-def forget_samples(proof: Path, removed: Iterable[Snapshot]) -> None:
-    """Remove the samples of snapshots that are gone."""
-    for snapshot in removed:
-        with suppress(OSError):
-            (proof / "samples" / f"{snapshot.id}.json").unlink(missing_ok=True)
+def forget_samples(proof: Path, kept: Iterable[Snapshot]) -> None:
+    """Remove the samples of snapshots that are gone, by whomever they were removed."""
+    names = {f"{snapshot.id}.json" for snapshot in kept}
+    with suppress(OSError):
+        for path in (proof / "samples").iterdir():
+            if names and path.name not in names:
+                path.unlink(missing_ok=True)
 
 
 @dataclass(frozen=True, slots=True)

@@ -150,7 +150,7 @@ def prune(request: Request, progress: Progress) -> Result:
 def accept(request: Request, _progress: Progress) -> Result:
     """Take what the guard found fault with last as right: later runs are judged by it."""
     place = existing_place(request)
-    with place.in_use():
+    with place.in_use() as use, use.alone():  # a run that is under way will note what it sees itself
         past = _past(request, place, open_repository(request))
         accepted = past.accepted()
         if accepted == past:
@@ -263,7 +263,7 @@ def _prune(at: _At) -> reports.Retained:
     at.progress.tell("prune", "removing old snapshots")
     with at.use.alone():
         retained = at.repository.forget(at.request.job.id, at.request.job.keep)
-    proof.forget_samples(at.place.proof, retained.removed)
+    proof.forget_samples(at.place.proof, [snapshot for snapshot, _ in retained.kept])
     for snapshot, reasons in retained.kept:
         _log(f"kept {_named(snapshot)}: {', '.join(reasons)}")
     for snapshot in retained.removed:

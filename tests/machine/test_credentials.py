@@ -6,6 +6,7 @@ import json
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import pytest
 
@@ -151,6 +152,31 @@ def test_a_run_a_drill_and_a_restore_had_what_they_needed(synced: Machine) -> No
     assert compared.stdout == ""
 
 
+def test_the_words_of_the_releases_own_restic_are_understood(synced: Machine) -> None:
+    """Debian 12 has 0.14, Debian 13 0.18: what they list, find and compare is said in different ways."""
+
+    def told(*words: str) -> Any:
+        return json.loads(synced.run("cncopctl", *words, "--json").stdout)
+
+    assert "timers.target" in [node["path"] for node in told("ls", "fetched")["nodes"]]
+    below = [node["path"] for node in told("ls", "fetched", "timers.target.wants")["nodes"]]
+    assert below
+    assert {path.partition("/")[0] for path in below} == {"timers.target.wants"}
+    every = told("ls", "fetched", "-R")["nodes"]
+    assert {node["type"] for node in every} >= {"file", "dir", "symlink"}
+    (found,) = told("find", "fetched", "timers.target")
+    assert (found["path"], found["type"], len(found["snapshots"])) == ("timers.target", "file", 1)
+    synced.run("touch", "/usr/lib/systemd/system/zz-new")
+    synced.run("cncopctl", "runjob", "fetched")
+    assert told("diff", "fetched")["changes"] == [{"path": "zz-new", "change": "+"}]
+    synced.run("rm", "/usr/lib/systemd/system/zz-new")
+    assert [snapshot["reasons"] for snapshot in told("snapshots", "fetched")] == [["last snapshot"]] * 2
+    back = told("restore", "fetched", "zz-new", "timers.target.wants", "--to", "/root/some", "-n")
+    assert back["files"] == 1
+    drill = told("verify", "fetched", "--sample", "1000")["drill"]
+    assert (drill["ok"], drill["files"] > 20) == (True, True)
+
+
 def test_a_credential_stays_what_it_is_when_it_is_set_anew(synced: Machine) -> None:
     before = synced.read("/etc/systemd/system/cncop-job-fetched.service")
     synced.run("cncopctl", "credential", "set", "module", input=MODULE_PASSWORD)
@@ -187,7 +213,7 @@ def test_on_another_machine_the_password_is_put_back_from_its_copy(synced: Machi
     assert "hint: what is encrypted is good on this machine alone" in lost.stderr
     synced.run("cncopctl", "credential", "set", "--force", "repository-password", input=password)
     synced.run("cncopctl", "credential", "set", "module", input=MODULE_PASSWORD)
-    assert len(json.loads(synced.run("cncopctl", "snapshots", "fetched", "--json").stdout)) == 3
+    assert len(json.loads(synced.run("cncopctl", "snapshots", "fetched", "--json").stdout)) == 4
     assert "fetched: OK: " in synced.run("cncopctl", "runjob", "fetched").stdout
 
 
