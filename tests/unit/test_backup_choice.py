@@ -10,7 +10,7 @@ import pytest
 from cncopctl.core.choice import all_backups, choose_backup
 from cncopctl.core.compiled import CompiledAction, CompiledJob
 from cncopctl.core.errors import UsageError
-from cncopctl.core.job import Role
+from cncopctl.core.role import Role
 
 
 def action(name: str, word: str = "backup", job_id: str = "web") -> CompiledAction:
