@@ -14,7 +14,7 @@ RUNTIME := python3 python3-click python3-jinja2 python3-jsonschema python3-pyste
 MANAGER := dbus dbus-daemon dbus-user-session procps util-linux mount
 # What the tests need besides: real servers, and real machines.
 TESTS := systemd-container mmdebstrap debian-archive-keyring git libpam-systemd openssh-server vsftpd samba iproute2 acl attr \
-         python3-aiosmtpd openssl man-db
+         python3-aiosmtpd openssl man-db faketime
 # What the Debian package is built with.
 BUILDING := build-essential debhelper dh-python pybuild-plugin-pyproject python3-all python3-hatchling
 

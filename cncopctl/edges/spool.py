@@ -25,7 +25,7 @@ def spool_report(messages: Path, name: str, report: dict[str, Any]) -> None:
     Written to a temporary name, fsynced, renamed, directory fsynced (design, section 10). All of it is ASCII, so
     that nothing in it can drive a terminal that it is shown on.
     """
-    if not _is_there(messages, name):
+    if find_report(messages, name) is None:
         aside = messages / f".{name}.new"
         try:
             _write(aside, report)
@@ -46,11 +46,11 @@ def _write(path: Path, report: dict[str, Any]) -> None:
         os.fsync(file.fileno())
 
 
-def _is_there(messages: Path, name: str) -> bool:
-    """Whether a close that was killed, and is repeated, has spooled it before."""
+def find_report(messages: Path, name: str) -> Path | None:
+    """Where a report of that name is, waiting or archived: one that a close has spooled which was killed, say."""
     archive = messages.parent / _ARCHIVE
-    days = archive.iterdir() if archive.is_dir() else ()
-    return (messages / name).exists() or any((day / name).exists() for day in days)
+    places = [messages, *(archive.iterdir() if archive.is_dir() else ())]
+    return next((place / name for place in places if (place / name).exists()), None)
 
 
 class Spool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from dataclasses import replace
 
@@ -13,7 +14,7 @@ from cncopctl.core.report import finished_report, report_name, statistics_report
 from cncopctl.core.run import Run
 from cncopctl.edges.history import History
 from cncopctl.edges.run_files import RunFiles
-from cncopctl.edges.spool import spool_report
+from cncopctl.edges.spool import find_report, spool_report
 from cncopctl.verbs.prune_logs import prune
 from cncopctl.verbs.run_output import RunOutput, tell_end
 
@@ -25,7 +26,7 @@ def close_run(layout: Layout, job: CompiledJob, run: Run) -> bool:
     the same names. What cannot be written keeps nothing else from being written, and the run open.
     """
     files = RunFiles(layout.runs, run.id)
-    run, problems = _noted(files, run)
+    run, problems = _noted(layout, files, _as_reported(layout, run))
     told = ""
     for write in (_write_history, _write_reports):
         try:
@@ -39,21 +40,32 @@ def close_run(layout: Layout, job: CompiledJob, run: Run) -> bool:
             output.say(f"not closed: {problem}", Level.ERROR)
         _notify(layout, job, run, files, output)
         tell_end(output, run)
-    if not problems:
+    if not problems and not files.is_kept_for_next_boot():
         files.remove()
     if run.log and (done := prune(layout, job.days_of_logs)):
         print(f"{job.id}: {done}", file=sys.stderr)
     return not problems
 
 
-def _noted(files: RunFiles, run: Run) -> tuple[Run, list[str]]:
+def _as_reported(layout: Layout, run: Run) -> Run:
+    """The run as it was reported by a close that could not note it: what was told once is not told otherwise."""
+    path = find_report(layout.messages, report_name("JF", run.id, run.started))
+    if path is None:
+        return run
+    try:
+        return Run.from_document(json.loads(path.read_bytes())["run"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return run
+
+
+def _noted(layout: Layout, files: RunFiles, run: Run) -> tuple[Run, list[str]]:
     """Note the end of `run`; where even that cannot be written, it probably is why the run has failed."""
     try:
         files.write_run(run.document(), durably=run.outcome is not Outcome.SKIPPED)
     except OSError as error:
-        problem = f"{error.filename or 'the state'}: {error.strerror}"
+        problem = f"{error.filename or layout.runs}: {error.strerror}"
         failed = run.outcome is Outcome.ERROR
-        phrase = f"{run.phrase}; its state cannot be written: {problem}" if failed else run.phrase
+        phrase = f"its state cannot be written: {problem} ({run.phrase})" if failed else run.phrase
         return replace(run, phrase=phrase), [problem]
     return run, []
 
