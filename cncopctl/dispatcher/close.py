@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from cncopctl.core.compiled import CompiledJob
-from cncopctl.core.layout import Layout
+from cncopctl.core.layout import Layout, Scope
 from cncopctl.core.outcome import Outcome
 from cncopctl.dispatcher.ending import ended_run
 from cncopctl.dispatcher.this_run import run_id
@@ -22,6 +22,21 @@ def close(layout: Layout, job: CompiledJob) -> int:
     run = ended_run(RunFiles(layout.runs, run_id()), job)
     if run is None:
         return 0
+    if run.outcome is Outcome.ABORTED and _is_going_down(layout):
+        RunFiles(layout.runs, run.id).keep_for_next_boot()
     is_closed = close_run(layout, job, run)
     is_hidden = os.environ.get("SERVICE_RESULT") == "success" and run.outcome is Outcome.ERROR
     return 1 if is_hidden or not is_closed else 0
+
+
+def _is_going_down(layout: Layout) -> bool:
+    """Whether the machine, or the user's manager, is stopping, and the run with it: nobody meant the run itself."""
+    import subprocess  # few runs are ABORTED
+
+    scope = ["--user"] if layout.scope is Scope.USER else []
+    ask = ["systemctl", *scope, "is-system-running"]
+    try:
+        done = subprocess.run(ask, capture_output=True, encoding="utf-8", check=False, timeout=5)
+    except (OSError, subprocess.TimeoutExpired):
+        return False
+    return done.stdout.strip() == "stopping"

@@ -35,7 +35,9 @@ def recover(layout: Layout) -> int:
             continue
         job = _job(layout, job_id)
         files = RunFiles(layout.runs, run_id)
-        was_cut_off = "ended" not in files.read_run() and not files.is_of_boot(boot_mark(layout.run))
+        is_cut_off = "ended" not in files.read_run() or files.is_kept_for_next_boot()
+        was_cut_off = is_cut_off and not files.is_of_boot(boot_mark(layout.run))
+        files.forget_boot()
         if not close_left(layout, job, run_id):
             status = 1
         if was_cut_off and (reason := _run_again(layout, job)):

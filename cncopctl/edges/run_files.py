@@ -56,6 +56,19 @@ class RunFiles:
         with contextlib.suppress(OSError):
             (self._directory / "told").touch()
 
+    def keep_for_next_boot(self) -> None:
+        """The machine is going down with the run: whoever looks after its next boot is to find it."""
+        with contextlib.suppress(OSError):  # then it is only not made up for
+            (self._directory / "again").touch()
+
+    def is_kept_for_next_boot(self) -> bool:
+        """Whether the run ended as the machine went down, and is to be made up for."""
+        return (self._directory / "again").exists()
+
+    def forget_boot(self) -> None:
+        """The machine has been up since: the run is like any other that has ended."""
+        (self._directory / "again").unlink(missing_ok=True)
+
     def note_boot(self, boot: str) -> None:
         """Note in which uptime of the machine the run began."""
         (self._directory / "boot").write_text(boot, encoding="ascii")
