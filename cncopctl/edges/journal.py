@@ -7,12 +7,12 @@ import os
 import select
 import socket
 import struct
-import sys
 from collections.abc import Mapping
 
 _SOCKET = "/run/systemd/journal/socket"
 # journald takes what we send at once; one that hangs shall not hold up a backup.
 _PATIENCE = 10.0
+_STDERR = 2
 _MOMENT_MS = 1000
 
 RUN_ENDED = "083e73b0efbf4b1cad4b87a1a1e727aa"
@@ -26,7 +26,7 @@ class Journal:
 
     def __init__(self, fields: Mapping[str, str]) -> None:
         self._fields = {"SYSLOG_IDENTIFIER": "cncop", **fields}
-        self._socket = _connected() if _leads_to_journal(sys.stderr.fileno()) else None
+        self._socket = _connected() if _leads_to_journal(_STDERR) else None
 
     def send(self, message: str, priority: int, fields: Mapping[str, str] | None = None) -> None:
         """Send one message; `priority` is syslog's. It is lost where nobody takes it: a backup matters more."""
@@ -38,7 +38,7 @@ class Journal:
             except OSError:
                 self.close()
         with contextlib.suppress(OSError):
-            os.write(sys.stderr.fileno(), f"{message}\n".encode("utf-8", "backslashreplace"))
+            os.write(_STDERR, f"{message}\n".encode("utf-8", "backslashreplace"))
 
     def close(self) -> None:
         """Return when journald has taken everything, and close.
