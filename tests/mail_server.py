@@ -8,6 +8,7 @@ import ssl
 import subprocess
 import sys
 import threading
+from asyncio import BaseTransport
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -47,6 +48,25 @@ class Received:
         return str(body.get_content())
 
 
+class _Connection(SMTP):
+    """aiosmtpd's protocol, which tells its server how long it lasts."""
+
+    def connection_made(self, transport: BaseTransport) -> None:
+        self.event_handler.note(self, is_open=True)
+        super().connection_made(transport)
+
+    def connection_lost(self, error: Exception | None) -> None:
+        super().connection_lost(error)
+        self.event_handler.note(self, is_open=False)
+
+
+class _Controller(Controller):
+    """Runs the server in a thread of its own."""
+
+    def factory(self) -> SMTP:
+        return _Connection(self.handler, **self.SMTP_kwargs)
+
+
 class SmtpServer:
     """An SMTP server on 127.0.0.1 while it is a context.
 
@@ -74,7 +94,8 @@ class SmtpServer:
         if login:
             options |= {"authenticator": _knows, "auth_require_tls": security == "starttls"}
         self._login = login
-        self._controller = Controller(self, hostname="127.0.0.1", port=port or free_port(), **options)
+        self._open: set[SMTP] = set()
+        self._controller = _Controller(self, hostname="127.0.0.1", port=port or free_port(), **options)
 
     @property
     def port(self) -> int:
@@ -87,7 +108,19 @@ class SmtpServer:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        # A socket that is left open is told by Python later, as the fault of some other test.
+        with self._arrived:
+            self._arrived.wait_for(lambda: not self._open, 5)
         self._controller.stop()
+
+    def note(self, connection: SMTP, *, is_open: bool) -> None:
+        """A client has connected, or is gone."""
+        with self._arrived:
+            if is_open:
+                self._open.add(connection)
+            else:
+                self._open.discard(connection)
+            self._arrived.notify_all()
 
     async def handle_MAIL(  # noqa: N802 - aiosmtpd's name, as are those below
         self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]
