@@ -10,10 +10,10 @@ import click
 
 from cncopctl.cli.options import installation_options, json_option, manager_of
 from cncopctl.cli.terminal import print_table
+from cncopctl.core.credential_names import REPOSITORY_PASSWORD
 from cncopctl.core.errors import UsageError
 from cncopctl.core.faults import nearest, shown
 from cncopctl.core.layout import ENCRYPTED, Layout
-from cncopctl.core.units import REPOSITORY_PASSWORD
 from cncopctl.edges.systemd_creds import KEYS
 from cncopctl.verbs import credential_store
 

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from cncopctl.core.credential_names import KNOWN_HOSTS, REPOSITORY_PASSWORD
 from cncopctl.core.faults import printable
 from cncopctl.core.host import Host
 from cncopctl.core.job import Direction, Job, JobType, Priority, TranslatedSchedule
@@ -33,11 +34,6 @@ from cncopctl.core.unit_text import Place, quote
 
 if TYPE_CHECKING:
     from cncopctl.core.calendars import Blackout
-
-REPOSITORY_PASSWORD = "repository-password"  # noqa: S105 - the credential's name, not its value
-
-# Host keys of the servers that jobs fetch from, besides those that root's ssh knows.
-KNOWN_HOSTS = "ssh-known-hosts"
 
 # Certificates of authorities that FTPS servers are signed by, besides those that the system knows.
 CA_CERTIFICATES = "ca-certificates"

@@ -8,14 +8,12 @@ from __future__ import annotations
 
 import contextlib
 import os
-import secrets
-import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from cncopctl.core.credential_names import REPOSITORY_PASSWORD
 from cncopctl.core.errors import CncopError, InstallError, UsageError
 from cncopctl.core.layout import ENCRYPTED, Layout, Scope
-from cncopctl.core.units import REPOSITORY_PASSWORD
 from cncopctl.edges import files, systemd_creds
 
 _HINT = "try again with sudo"
@@ -111,6 +109,8 @@ def handed_over(layout: Layout) -> Iterator[Path]:
     if not any(known.values()):
         yield layout.credentials
         return
+    import tempfile  # few need it
+
     with contextlib.ExitStack() as stack:
         directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="cncop-credentials-")))
         for name, target in _targets(layout, known, stack).items():
@@ -150,7 +150,7 @@ def make_repository_password(layout: Layout, repositories: list[Path]) -> bool:
             f"put it back: cncopctl credential set {REPOSITORY_PASSWORD}; "
             "if it is lost for good, move that repository away",
         )
-    value = f"{secrets.token_hex(32)}\n".encode()
+    value = f"{os.urandom(32).hex()}\n".encode()
     try:
         store(layout, REPOSITORY_PASSWORD, value, encrypted=may_encrypt(layout))
     except CncopError as error:

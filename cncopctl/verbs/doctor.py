@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from cncopctl.core.compiled import CompiledJob
+from cncopctl.core.credential_names import REPOSITORY_PASSWORD
 from cncopctl.core.doctor import Facts, Finding, JobFacts, Space, Spooled, findings
 from cncopctl.core.errors import CncopError, InstallError
 from cncopctl.core.faults import ProfileError
@@ -20,7 +21,6 @@ from cncopctl.core.mail import obstacle
 from cncopctl.core.naming import PATTERN, STATIC, is_trigger, job_of, service_name
 from cncopctl.core.plan import Plan
 from cncopctl.core.schedule import Seed, parse
-from cncopctl.core.units import REPOSITORY_PASSWORD
 from cncopctl.edges import machine
 from cncopctl.edges.compiled_jobs import read_compiled_jobs
 from cncopctl.edges.configuration_file import read_configuration

@@ -15,11 +15,11 @@ from pathlib import Path
 from typing import Any
 
 from cncopctl import __version__
+from cncopctl.core.credential_names import REPOSITORY_PASSWORD
 from cncopctl.core.host import Host
 from cncopctl.core.layout import Layout
 from cncopctl.core.life_cycle import Halt
 from cncopctl.core.plan import Installed, Wanted
-from cncopctl.core.units import REPOSITORY_PASSWORD
 from cncopctl.edges.files import write_atomically
 from cncopctl.edges.profile_files import ProfileFile, find_calendar_files
 from cncopctl.edges.share import share

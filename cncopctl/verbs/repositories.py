@@ -7,9 +7,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from cncopctl.core.compiled import CompiledJob
+from cncopctl.core.credential_names import REPOSITORY_PASSWORD
 from cncopctl.core.errors import UsageError
 from cncopctl.core.layout import Layout
-from cncopctl.core.units import REPOSITORY_PASSWORD
 from cncopctl.edges.restic import Repository
 from cncopctl.verbs.credential_store import handed_over
 

@@ -18,7 +18,6 @@ from cncopctl.core.mail import Letter
 from cncopctl.edges.files import write_atomically
 from cncopctl.edges.mail import MailConnection, MailError, MailServer, connect
 from cncopctl.edges.mail_queue import MailQueue
-from cncopctl.verbs.credential_store import read
 from cncopctl.verbs.notifying import queued_document
 from cncopctl.verbs.run_output import RunOutput
 
@@ -82,6 +81,8 @@ def _password(layout: Layout, settings: Mail, environment: Mapping[str, str]) ->
         hint = "name the credential with its password: mail_credential in cncop3.ini"
         raise MailError(f"mail_user {settings.user} has no password", hint)
     given = environment.get("CREDENTIALS_DIRECTORY")
+    from cncopctl.verbs.credential_store import read  # under systemd it is not needed
+
     path = Path(given, settings.credential) if given else None
     hint = f"store it with: cncopctl credential set {settings.credential}"
     try:

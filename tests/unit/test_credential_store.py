@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from cncopctl.core.credential_names import REPOSITORY_PASSWORD
 from cncopctl.core.errors import InstallError, UsageError
 from cncopctl.core.layout import Layout
-from cncopctl.core.units import REPOSITORY_PASSWORD
 from cncopctl.verbs import credential_store
 
 
