@@ -90,6 +90,11 @@ def load(manager: UserManager, layout: Layout, jobs: list[dict[str, Any]]) -> li
     return [f"cncop-job-{each['id']}.service" for each in jobs]
 
 
+def own_place(number: int, path: str) -> str:
+    """`path` below a directory of the job's own, since no two jobs may share one."""
+    return f"/j{number}{path}" if path.startswith("/") else path
+
+
 def simplified(path: str) -> str:
     """As systemd says the same path: without doubled or closing slashes, and without single dots."""
     return "/" + "/".join(part for part in path.split("/") if part not in ("", "."))
@@ -97,7 +102,8 @@ def simplified(path: str) -> str:
 
 def test_every_path_of_a_job_arrives(manager: UserManager) -> None:
     layout = Layout.system()
-    sources, destinations = hard_paths(), hard_paths()
+    sources = hard_paths()
+    destinations = [own_place(number, path) for number, path in enumerate(hard_paths())]
     jobs = [
         job(f"j{number}", source=source, destination=destination)
         for number, (source, destination) in enumerate(zip(sources, destinations, strict=True))
@@ -213,6 +219,8 @@ def test_systemd_has_nothing_against_any_unit_that_can_be_rendered(
     shared_manager: UserManager, layout: Layout
 ) -> None:
     jobs = [job(f"j{number}", **values) for number, values in enumerate(drawn(every_job, 200))]
+    for number, each in enumerate(each for each in jobs if "destination" in each):
+        each["destination"] = own_place(number, each["destination"])
     content = tomli_w.dumps({"schema": 1, "job": jobs})
     units = render(profile_from({"profile.toml": content}), HOST, layout, {}).units
     directory = shared_manager.home / f"rendered-{layout.scope}"
