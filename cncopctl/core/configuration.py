@@ -57,10 +57,24 @@ class Repositories:
 
 @dataclass(frozen=True, slots=True)
 class Console:
-    """Who may change things by the console besides root (`group`), and who may `look`: everyone or group."""
+    """Who may change things by the console besides root (`group`), and who may `look`: everyone or group.
+
+    `listen` is whether it listens at all (see `listens`); `idle_timeout` is in seconds.
+    """
 
     group: str = "cncop"
     look: str = "everyone"
+    listen: str = "auto"
+    idle_timeout: int = 300
+
+    def listens(self, port: int, *, is_user: bool) -> bool:
+        """Whether there is a console at `port`.
+
+        For the system as a rule; for a user where it has its own port, since all of a machine share its ports.
+        """
+        if self.listen == "auto":
+            return not is_user or port != Defaults().scheduler_port
+        return self.listen == "yes"
 
 
 @dataclass(frozen=True, slots=True)
@@ -250,6 +264,23 @@ SETTINGS: tuple[Setting, ...] = (
         "everyone",
         "Who may look by the console: everyone on this machine, or group.",
         _choice("everyone", "group"),
+    ),
+    Setting(
+        "console",
+        "listen",
+        "auto",
+        "auto",
+        "Whether there is a console: yes, no, or auto, which is yes for the system's jobs, and for a user's own "
+        "where scheduler_port is another than the system's 59153.",
+        _choice("auto", "yes", "no"),
+    ),
+    Setting(
+        "console",
+        "idle_timeout",
+        "300",
+        "300",
+        "Seconds of silence after which the console ends a session.",
+        _number(1, 86400),
     ),
 )
 

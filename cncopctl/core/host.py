@@ -15,7 +15,8 @@ class Host:
     `python` is the command that starts our own programs, `systemd` the version units are written for
     (252 to 258 are supported), `commands` maps the files under Bin/ to why they may not be run, "" where they may,
     `credentials` has the names of the stored ones, `encrypted` of those that systemd has to decrypt; `encrypts`
-    says whether those will be, too, that are stored from now on.
+    says whether those will be, too, that are stored from now on; `console` is the path of the program behind the
+    admin console ("" is the package's), `console_hindrance` why this machine cannot have one, "" where it can.
     """
 
     machine_id: str
@@ -26,6 +27,8 @@ class Host:
     commands: Mapping[str, str]
     credentials: frozenset[str]
     now: datetime
+    console: str = ""
+    console_hindrance: str = ""
     encrypted: frozenset[str] = frozenset()
     encrypts: bool = False
 

@@ -13,6 +13,9 @@ SYNC_SERVICE, SYNC_TIMER = "cncop-sync.service", "cncop-sync.timer"
 REPORTER_SERVICE, REPORTER_PATH = "cncop-reporter.service", "cncop-reporter.path"
 REPORTER_TIMER = "cncop-reporter.timer"
 RECOVER_SERVICE, RECOVER_TIMER = "cncop-recover.service", "cncop-recover.timer"
+CONSOLE_SOCKET, CONSOLE_SERVICE = "cncop-console.socket", "cncop-console@.service"
+# The console's port, where it is not the usual one.
+CONSOLE_PORT = f"{CONSOLE_SOCKET}.d/cncop-port.conf"
 # What a sync installs that belongs to no job.
 STATIC = frozenset(
     {
@@ -24,6 +27,9 @@ STATIC = frozenset(
         REPORTER_TIMER,
         RECOVER_SERVICE,
         RECOVER_TIMER,
+        CONSOLE_SOCKET,
+        CONSOLE_SERVICE,
+        CONSOLE_PORT,
     }
 )
 _PREFIX = "cncop-job-"
@@ -57,11 +63,16 @@ def is_ours(unit: str) -> bool:
     return unit in STATIC or bool(job_of(unit))
 
 
+def is_drop_in(unit: str) -> bool:
+    """Whether it is no unit but a part of one, which systemd does not take for itself."""
+    return "/" in unit
+
+
 def is_timer(unit: str) -> bool:
     """Whether `unit` is a timer that a sync makes."""
     return unit.endswith(".timer") and is_ours(unit)
 
 
 def is_trigger(unit: str) -> bool:
-    """Whether `unit` is one that a sync makes to start others: a timer, or a path."""
-    return is_timer(unit) or (unit.endswith(".path") and is_ours(unit))
+    """Whether `unit` is one that a sync makes to start others: a timer, a path, or a socket."""
+    return is_timer(unit) or (unit.endswith((".path", ".socket")) and is_ours(unit))

@@ -16,7 +16,17 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
-from cncopctl.core.naming import STATIC, TARGET, is_timer, is_trigger, job_of, service_name
+from cncopctl.core.naming import (
+    CONSOLE_PORT,
+    CONSOLE_SERVICE,
+    CONSOLE_SOCKET,
+    STATIC,
+    TARGET,
+    is_timer,
+    is_trigger,
+    job_of,
+    service_name,
+)
 from cncopctl.core.seal import Seal
 
 NEW_JOB = "new job"
@@ -35,6 +45,7 @@ class Action(StrEnum):
     DELETE = "delete"
     RELOAD = "reload"
     START = "start"
+    RESTART = "restart"
     FORGET = "forget"
 
     def changes_units(self) -> bool:
@@ -59,7 +70,7 @@ class Wanted:
     `units` maps names to sealed texts; `links` paths below the units' directory to what they point to;
     `compiled` job ids to the compiled jobs' texts; `destinations` the ids of PULL jobs to the directories
     that take their backups, outer ones first; `halted` the ids of jobs that somebody has stopped or removed
-    to a word on that.
+    to a word on that; `has_packaged_console` whether a package brings the console's units.
     """
 
     units: Mapping[str, str]
@@ -67,6 +78,7 @@ class Wanted:
     compiled: Mapping[str, str]
     destinations: Mapping[str, Sequence[str]] = field(default_factory=dict)
     halted: Mapping[str, str] = field(default_factory=dict)
+    has_packaged_console: bool = False
 
     def concerns(self, job_id: str) -> bool:
         """Whether the profile has the job, though it may be halted."""
@@ -88,13 +100,17 @@ class InstalledUnit:
 
 @dataclass(frozen=True, slots=True)
 class Installed:
-    """What is there now, in the same shape; `changed_at` is when the newest of it was changed."""
+    """What is there now, in the same shape; `changed_at` is when the newest of it was changed.
+
+    `console_changed_at` is that of what says where the console listens.
+    """
 
     units: Mapping[str, InstalledUnit]
     links: Mapping[str, str]
     compiled: Mapping[str, str]
     drop_ins: tuple[str, ...] = ()
     changed_at: datetime | None = None
+    console_changed_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,13 +118,15 @@ class Loaded:
     """What systemd has loaded of ours, and since when.
 
     `active` maps units to their active states; `from_files` names those that were read from a unit file;
-    `resumes` tells whether the target is to be started: not where an administrator has stopped it.
+    `resumes` tells whether the target is to be started: not where an administrator has stopped it;
+    `console_since` since when the console listens.
     """
 
     active: Mapping[str, str]
     from_files: frozenset[str]
     loaded_at: datetime
     resumes: bool = True
+    console_since: datetime | None = None
 
     def is_active(self, unit: str) -> bool:
         """Whether `unit` is active, or on its way there or back."""
@@ -152,10 +170,15 @@ def make_plan(wanted: Wanted, installed: Installed, loaded: Loaded | None, *, pr
     ]
     running = [name for name in removable if _runs_on(name, loaded)]
     removed = [name for name in removable if name not in running]
-    ghosts = [name for name in _ghosts(wanted, installed, loaded) if prune or wanted.concerns(job_of(name))]
+    ghosts = [
+        name
+        for name in _ghosts(wanted, installed, loaded)
+        if prune or wanted.concerns(job_of(name)) or name == CONSOLE_SOCKET
+    ]
+    stopped = (name for name in removed if is_timer(name) or name == CONSOLE_SOCKET)
     steps = [
         *_compile(wanted, installed),
-        *_retire([*filter(is_timer, removed), *_halted(wanted, installed, loaded), *ghosts], wanted, loaded),
+        *_retire([*stopped, *_halted(wanted, installed, loaded), *ghosts], wanted, loaded),
         *_write(wanted, installed),
         *_link(wanted, installed),
         *_delete(removed, wanted),
@@ -163,6 +186,7 @@ def make_plan(wanted: Wanted, installed: Installed, loaded: Loaded | None, *, pr
     if loaded is not None:
         steps += _reload(steps, installed, loaded)
         steps += _start(wanted, installed, loaded)
+        steps += _restart(steps, wanted, installed, loaded)
     kept = {job_of(name) for name in surplus if name not in removed}
     steps += _forget(wanted, installed, kept, prune=prune)
     staying = [name for name in surplus if name not in removable]
@@ -186,11 +210,12 @@ def _compile(wanted: Wanted, installed: Installed) -> Iterator[Step]:
 
 
 def _ghosts(wanted: Wanted, installed: Installed, loaded: Loaded | None) -> list[str]:
-    """Timers of ours that still run though somebody has deleted their files, and nothing wants them."""
+    """Timers of ours, or a console, that still run though somebody has deleted them, and nothing wants them."""
     return [
         name
         for name in (loaded.active if loaded else ())
-        if is_timer(name) and job_of(name) in installed.compiled
+        if (is_timer(name) and job_of(name) in installed.compiled)
+        or (name == CONSOLE_SOCKET and not wanted.has_packaged_console)
         if name not in wanted.units and name not in installed.units
     ]
 
@@ -215,7 +240,7 @@ def _retire(timers: Sequence[str], wanted: Wanted, loaded: Loaded | None) -> Ite
     # one that was stopped when it is started again. It is systemd that removes it, and only for units that it
     # has loaded.
     for name in timers:
-        if name in loaded.from_files:
+        if name in loaded.from_files and is_timer(name):
             yield Step(Action.CLEAN, name, wanted.reason(job_of(name)))
 
 
@@ -232,6 +257,8 @@ def _write(wanted: Wanted, installed: Installed) -> Iterator[Step]:
 
 
 def _service_of(timer: str) -> str:
+    if timer == CONSOLE_SOCKET:
+        return CONSOLE_SERVICE
     return f"{timer.rpartition('.')[0]}.service" if timer in STATIC else service_name(job_of(timer))
 
 
@@ -251,7 +278,8 @@ def _link(wanted: Wanted, installed: Installed) -> Iterator[Step]:
     for link in installed.links:
         unit = link.rpartition("/")[2]
         # Where a package brings the target, enabling it is the package's affair and the administrator's.
-        stays = link in wanted.links or not job_of(unit)
+        is_packaged = not job_of(unit) and (unit != CONSOLE_SOCKET or wanted.has_packaged_console)
+        stays = link in wanted.links or is_packaged
         if not stays and (unit in wanted.units or unit not in installed.units):
             yield Step(Action.UNLINK, link, wanted.reason(job_of(unit)))
 
@@ -283,6 +311,18 @@ def _start(wanted: Wanted, installed: Installed, loaded: Loaded) -> Iterator[Ste
         stopped = [name for name in idle if name in installed.units]
         reason = f"{stopped[0]} was not active" if stopped else "new timers"
         yield Step(Action.START, TARGET, reason)
+
+
+def _restart(steps: Iterable[Step], wanted: Wanted, installed: Installed, loaded: Loaded) -> Iterator[Step]:
+    """A socket keeps the port that it was started with, and after a reload may have none at all (systemd 252)."""
+    written = (Action.WRITE, Action.DELETE)
+    changed = any(step.action in written and step.name in (CONSOLE_SOCKET, CONSOLE_PORT) for step in steps)
+    is_wanted = wanted.has_packaged_console or CONSOLE_SOCKET in wanted.units
+    since, at = loaded.console_since, installed.console_changed_at
+    if loaded.active.get(CONSOLE_SOCKET) != "active" or not is_wanted:
+        return
+    if changed or (since is not None and at is not None and at > since):
+        yield Step(Action.RESTART, CONSOLE_SOCKET, "its settings were changed")
 
 
 def _forget(wanted: Wanted, installed: Installed, kept: Collection[str], *, prune: bool) -> Iterator[Step]:

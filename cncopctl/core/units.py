@@ -55,6 +55,9 @@ _CAPABILITIES = (
 )
 
 
+_PACKAGED_CONSOLE = "/usr/bin/python3 -I -S /usr/lib/python3/dist-packages/cncopctl/console/__main__.py"
+
+
 @dataclass(frozen=True, slots=True)
 class UnitFacts:
     """A unit to be rendered: its name, its template and the values that the template takes."""
@@ -119,6 +122,22 @@ def recover_units(host: Host, layout: Layout) -> Iterator[UnitFacts]:
     }
     yield UnitFacts(RECOVER_SERVICE, "recover.service.j2", values)
     yield UnitFacts(RECOVER_TIMER, "recover.timer.j2", values)
+
+
+def console_text(text: str, host: Host, layout: Layout) -> str:
+    """One of the console's static units, which name the package's program, for this host and layout."""
+    if host.console:
+        program = f"{quote(host.python, Place.WORD)} -I -S {quote(host.console, Place.WORD)}"
+        text = text.replace(_PACKAGED_CONSOLE, program)
+    return text.replace(" --system\n", f" {_flag(layout)}\n").replace(" --user\n", f" {_flag(layout)}\n")
+
+
+def console_port(port: int) -> str:
+    """The drop-in that moves the console to `port`: an empty value forgets those of the unit (systemd.socket(5))."""
+    return (
+        "# Made by cncopctl sync-profile from scheduler_port in cncop3.ini.\n[Socket]\n"
+        f"ListenStream=\nListenStream=127.0.0.1:{port}\nListenStream=[::1]:{port}\n"
+    )
 
 
 def _timer_values(job: Job, translated: TranslatedSchedule, layout: Layout) -> dict[str, object]:

@@ -33,6 +33,8 @@ class Staging:
         if contents:
             self.directory.mkdir(mode=0o700)
             for name, content in contents.items():
+                if "/" in name:
+                    Path(self.directory, name).parent.mkdir(mode=0o755, exist_ok=True)
                 _write(f"{self.directory}/{name}", content, mode, sync=len(contents) <= _FEW)
 
     def is_synced(self) -> bool:
@@ -42,7 +44,11 @@ class Staging:
     def put(self) -> None:
         """Put each file into its place, atomically, and make that last."""
         for name in self._names:
+            if "/" in name:
+                Path(self._target, name).parent.mkdir(mode=0o755, exist_ok=True)
             os.rename(f"{self.directory}/{name}", f"{self._target}/{name}")
+            if "/" in name:
+                sync_directory(Path(self._target, name).parent)
         if self._names:
             sync_directory(self._target)
         self.discard()

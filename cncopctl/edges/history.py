@@ -11,6 +11,7 @@ import contextlib
 import json
 import os
 import sqlite3
+import stat
 from collections.abc import Iterator, Sequence
 from dataclasses import fields
 from datetime import UTC, datetime, timedelta
@@ -175,6 +176,8 @@ class History:
             database = sqlite3.connect(name, uri=True, timeout=self._patience, isolation_level=None)
             with contextlib.closing(database):
                 database.execute("PRAGMA synchronous = EXTRA")
+                if mode == "rwc":
+                    self._share()
                 yield database
         except sqlite3.Error as error:
             raise InstallError(
@@ -197,6 +200,11 @@ class History:
             database.execute(step)
         if version < len(_STEPS):
             database.execute(f"PRAGMA user_version = {len(_STEPS)}")
+
+    def _share(self) -> None:
+        """Let the group read it if its directory is that group's by the set-group-ID bit; a journal follows it."""
+        if self._path.parent.stat().st_mode & stat.S_ISGID:
+            self._path.chmod(0o640)
 
     def _kept_aside(self) -> Iterator[tuple[Path, dict[str, Any]]]:
         for path in self.unrecorded():

@@ -16,6 +16,7 @@ _STDERR = 2
 _MOMENT_MS = 1000
 
 RUN_ENDED = "083e73b0efbf4b1cad4b87a1a1e727aa"
+CONSOLE_COMMAND = "5eea286c27dd4b0b99da6d95658e0522"
 
 
 class Journal:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import stat
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,8 @@ class RunFiles:
     def write_run(self, document: dict[str, Any], *, durably: bool = False) -> None:
         """Note what is known of the run; `durably` so that a power cut does not undo it."""
         self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if self._is_shared():
+            self._directory.chmod(stat.S_IMODE(self._directory.stat().st_mode) | 0o050)
         self._replace("run.json", document)
         if durably:
             for path in (self._directory / "run.json", self._directory):
@@ -91,9 +94,15 @@ class RunFiles:
 
         shutil.rmtree(self._directory, ignore_errors=True)
 
+    def _is_shared(self) -> bool:
+        """Whether the directory's group may read what is in it: it has the set-group-ID bit then."""
+        return bool(self._directory.stat().st_mode & stat.S_ISGID)
+
     def _replace(self, name: str, document: dict[str, Any]) -> None:
         aside = self._directory / f".{name}"
         aside.write_text(json.dumps(document), encoding="utf-8")
+        if self._is_shared():
+            aside.chmod(0o640)
         aside.rename(self._directory / name)
 
     def _read(self, name: str) -> dict[str, Any]:

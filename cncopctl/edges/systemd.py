@@ -26,6 +26,7 @@ _PATH = b"/org/freedesktop/systemd1"
 _MANAGER = b"org.freedesktop.systemd1.Manager"
 _UNIT = b"org.freedesktop.systemd1.Unit"
 _TIMER = b"org.freedesktop.systemd1.Timer"
+_SERVICE = b"org.freedesktop.systemd1.Service"
 _NEVER = 2**63  # systemd writes "infinity" as the largest number of microseconds
 _STRING, _ARRAY, _END = ord("s"), ord("a"), -1
 
@@ -39,6 +40,7 @@ class LoadedUnit:
     """One unit as ListUnits() tells it; the strings are systemd's own."""
 
     name: str
+    description: str
     load_state: str
     active_state: str
     sub_state: str
@@ -107,6 +109,7 @@ class Systemd:
         found = (
             LoadedUnit(
                 name=row[0].decode(),
+                description=row[1].decode(errors="backslashreplace"),
                 load_state=row[2].decode(),
                 active_state=row[3].decode(),
                 sub_state=row[4].decode(),
@@ -150,6 +153,22 @@ class Systemd:
                 found[timer.name] = datetime.fromtimestamp(elapse / 1e6, UTC)
         return found
 
+    def last_elapse(self, timer: LoadedUnit) -> datetime | None:
+        """When `timer` elapsed last, as far as systemd remembers."""
+        return _instant(self._get(timer.path, _TIMER, b"LastTriggerUSec", b"t"))
+
+    def left_rest(self, unit: LoadedUnit) -> datetime | None:
+        """When `unit` was last not active any more than now: since when it has been running, if it runs."""
+        return _instant(self._get(unit.path, _UNIT, b"InactiveExitTimestamp", b"t"))
+
+    def service_result(self, service: LoadedUnit) -> str:
+        """How the last run of `service` ended, in systemd's words: `success`, `exit-code`, …."""
+        return str(self._get(service.path, _SERVICE, b"Result", b"s"))
+
+    def status_text(self, service: LoadedUnit) -> str:
+        """What `service` has said last about itself (sd_notify(3), STATUS=)."""
+        return str(self._get(service.path, _SERVICE, b"StatusText", b"s"))
+
     def reload(self) -> None:
         """Have the manager read all unit files again, and wait until it has."""
         self._call("Reload")
@@ -161,6 +180,10 @@ class Systemd:
     def stop(self, unit: str, *, wait: bool = True) -> bytes:
         """Queue a stop of `unit`; with `wait`, until that job is over."""
         return self._job("StopUnit", unit, "stop", wait=wait)
+
+    def restart(self, unit: str) -> bytes:
+        """Queue a restart of `unit`."""
+        return self._job("RestartUnit", unit, "restart", wait=False)
 
     def clean_state(self, unit: str) -> None:
         """Remove what `unit`, which must be inactive, keeps as state, if anything: a timer's Persistent= stamp."""
@@ -188,7 +211,7 @@ class Systemd:
                 waiting.discard(job)
                 yield job, self._finished.pop(job)
             if waiting:
-                self._process(tick)
+                self.process(tick)
                 on_tick()
 
     def wait_until_ended(self, unit: str) -> None:
@@ -197,7 +220,7 @@ class Systemd:
             "activating",
             "deactivating",
         ):
-            self._process(_MOMENT)
+            self.process(_MOMENT)
 
     def wait_for(self, jobs: Iterable[bytes]) -> None:
         """Return when all of `jobs` are over, however they ended."""
@@ -220,7 +243,7 @@ class Systemd:
         _number, path, _unit, result = message.body
         self._finished[path] = result.decode()
 
-    def _process(self, seconds: float) -> None:
+    def process(self, seconds: float) -> None:
         """Deal with everything that has arrived, having waited for it at most so long."""
         deadline = time.monotonic() + seconds
         while self._bus.process().is_empty():
@@ -262,6 +285,12 @@ class Systemd:
 
     def _systemctl(self, verb: str, unit: str) -> str:
         return f"systemctl {'--user ' if self._user else ''}{verb} {unit}"
+
+
+def _instant(microseconds: object) -> datetime | None:
+    """A point in time of systemd's; None for one that never was."""
+    number = int(str(microseconds))
+    return datetime.fromtimestamp(number / 1e6, UTC) if 0 < number < _NEVER else None
 
 
 def _callback(method: Callable[[Any], None]) -> Callable[..., None]:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
-from cncopctl.core.naming import TARGET, is_ours
+from cncopctl.core.naming import CONSOLE_PORT, CONSOLE_SOCKET, TARGET, is_ours
 from cncopctl.core.plan import Installed, InstalledUnit
 from cncopctl.core.seal import Seal, seal_of
 
@@ -22,13 +22,21 @@ def read_installed(units: Path, compiled: Path, sources: Iterable[Path] = ()) ->
     links, links_changed = _links(units)
     edited = [source.stat().st_ctime for source in sources]
     newest = max([*changed, *links_changed, *edited], default=None)
+    console = [path.stat().st_ctime for path in _console_files(units)]
     return Installed(
         units=found,
         links=links,
         compiled=_compiled(compiled),
         drop_ins=tuple(sorted(drop_ins)),
         changed_at=None if newest is None else datetime.fromtimestamp(newest, UTC),
+        console_changed_at=datetime.fromtimestamp(max(console), UTC) if console else None,
     )
+
+
+def _console_files(units: Path) -> list[Path]:
+    """What says at which port the console listens, as far as it is there."""
+    paths = [units / CONSOLE_SOCKET, (units / CONSOLE_PORT).parent]
+    return [path for path in [*paths, *paths[1].glob("*.conf")] if path.exists() and not path.is_symlink()]
 
 
 def _units(directory: Path) -> tuple[dict[str, InstalledUnit], list[str], list[float]]:
@@ -41,7 +49,9 @@ def _units(directory: Path) -> tuple[dict[str, InstalledUnit], list[str], list[f
             changed.append(entry.stat(follow_symlinks=False).st_ctime)
         elif entry.name.endswith(".d") and is_ours(entry.name.removesuffix(".d")):
             inside = [inner for inner in _entries(Path(entry.path)) if inner.name.endswith(".conf")]
-            drop_ins += [inner.path for inner in inside]
+            ours = {f"{entry.name}/{inner.name}": inner for inner in inside}
+            found |= {name: _read(inner) for name, inner in ours.items() if is_ours(name)}
+            drop_ins += [inner.path for name, inner in ours.items() if not is_ours(name)]
             changed += [inner.stat(follow_symlinks=False).st_ctime for inner in (entry, *inside)]
     return found, drop_ins, changed
 

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import stat
 import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from cncopctl.core.errors import InstallError
+from cncopctl.core.errors import InstallError, SystemdError
 from cncopctl.core.layout import Layout, Scope
-from cncopctl.core.naming import TARGET
+from cncopctl.core.naming import TARGET, is_drop_in
 from cncopctl.core.plan import NEW_JOB, Action, Plan, Step, Wanted
 from cncopctl.edges import files
 from cncopctl.edges.systemd import Systemd
 from cncopctl.edges.verification import Verification
 from cncopctl.verbs.credential_store import make_repository_password
+from cncopctl.verbs.installation import account_gid
+
+# Group and set-group-ID: root:cncop.
+_SHARED = 0o2750
 
 
 def make_directories(layout: Layout, wanted: Wanted) -> bool:
@@ -40,6 +46,8 @@ def make_directories(layout: Layout, wanted: Wanted) -> bool:
             directory.mkdir(parents=True, exist_ok=True)
         for directory in private:
             directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if layout.scope is Scope.SYSTEM and (group := account_gid()) is not None:
+            _share_state(layout, group)
         if not wanted.compiled:
             return False
         layout.repositories.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -47,6 +55,25 @@ def make_directories(layout: Layout, wanted: Wanted) -> bool:
         return make_repository_password(layout, places)
     except OSError as error:
         raise _failed(error) from error
+
+
+def _share_state(layout: Layout, group: int) -> None:
+    """Let the group of the console's user read jobs, runs and history, and nobody else (docs/decisions/0007).
+
+    With the set-group-ID bit, what is made in these directories later belongs to that group by itself. A sync by its
+    timer may not change groups (sync.service.j2); one by root's hand, or the package, has done so before.
+    """
+    for directory in (layout.state, layout.compiled_jobs, layout.runs):
+        status = directory.stat()
+        if status.st_gid == group and stat.S_IMODE(status.st_mode) == _SHARED:
+            continue
+        with contextlib.suppress(PermissionError):
+            os.chown(directory, -1, group)
+            directory.chmod(_SHARED)
+            for path in (layout.history, *directory.glob("*.toml")):
+                if path.exists():
+                    os.chown(path, -1, group)
+                    path.chmod(0o640)
 
 
 def remove_leftovers(layout: Layout) -> None:
@@ -71,14 +98,15 @@ def verify_plan(plan: Plan, layout: Layout) -> None:
     units = {step.name: step.text for step in plan.of(Action.WRITE)}
     try:
         with tempfile.TemporaryDirectory(prefix="cncop-verify-") as scratch:
-            if units:
+            if any(not is_drop_in(name) for name in units):
                 _verification(files.Staging(Path(scratch), units).directory, units, layout).require()
     except OSError as error:
         raise _failed(error) from error
 
 
 def _verification(directory: Path, units: Iterable[str], layout: Layout) -> Verification:
-    return Verification(directory, units, user=layout.scope is Scope.USER)
+    names = [name for name in units if not is_drop_in(name)]
+    return Verification(directory, names, user=layout.scope is Scope.USER)
 
 
 def apply_plan(plan: Plan, wanted: Wanted, layout: Layout, systemd: Systemd | None) -> None:
@@ -102,8 +130,11 @@ def _stage(plan: Plan, wanted: Wanted, layout: Layout) -> Mapping[Action, files.
     units = {step.name: step.text for step in plan.of(Action.WRITE)}
     compiled = {f"{step.name}.toml": step.text for step in plan.of(Action.COMPILE)}
     staged = {Action.WRITE: files.Staging(layout.units, units)}
-    verification = _verification(staged[Action.WRITE].directory, units, layout) if units else None
-    staged[Action.COMPILE] = files.Staging(layout.compiled_jobs, compiled, 0o600)
+    is_to_verify = any(not is_drop_in(name) for name in units)
+    verification = _verification(staged[Action.WRITE].directory, units, layout) if is_to_verify else None
+    # The console, which is not root, reads them as a member of their directory's group.
+    mode = 0o640 if layout.scope is Scope.SYSTEM else 0o600
+    staged[Action.COMPILE] = files.Staging(layout.compiled_jobs, compiled, mode)
     _make_destinations(plan, wanted)
     files.sync_all(staged.values())
     try:
@@ -143,9 +174,12 @@ def _do(
         case Action.UNLINK | Action.DELETE:
             files.remove_all(layout.units / step.name for step in steps)
             _sync_parents(steps, layout.units)
+            for step in (step for step in steps if is_drop_in(step.name) and step.action is Action.DELETE):
+                with contextlib.suppress(OSError):  # somebody else's drop-ins are in it
+                    (layout.units / step.name).parent.rmdir()
         case Action.FORGET:
             files.remove_all(layout.compiled_jobs / f"{step.name}.toml" for step in steps)
-        case Action.STOP | Action.CLEAN | Action.RELOAD | Action.START:
+        case Action.STOP | Action.CLEAN | Action.RELOAD | Action.START | Action.RESTART:
             if systemd:
                 _tell(systemd, action, steps)
 
@@ -160,6 +194,10 @@ def _tell(systemd: Systemd, action: Action, steps: Sequence[Step]) -> None:
                 systemd.clean_state(step.name)
         case Action.RELOAD:
             systemd.reload()
+        case Action.RESTART:
+            # A port that is taken is no reason to fail: the timers are right by now (see sync_profile).
+            with contextlib.suppress(SystemdError):
+                systemd.wait_for([systemd.restart(step.name) for step in steps])
         case _:
             # Starting the target starts every timer that it wants and that is not active, in one transaction.
             for step in steps:

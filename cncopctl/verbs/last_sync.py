@@ -37,13 +37,15 @@ class LastSync:
     links: Mapping[str, str]
     compiled: Mapping[str, str]
     machine_id: str = ""
+    has_packaged_console: bool = False
 
     def as_wanted(self, installed: Installed) -> Wanted | None:
         """What the last sync wanted, in the words of what is installed; None where anything differs."""
         units = {name: unit.text for name, unit in installed.units.items() if name in self.units}
         compiled = {name: text for name, text in installed.compiled.items() if name in self.compiled}
         same = _digests(units) == self.units and _digests(compiled) == self.compiled
-        return Wanted(units, self.links, compiled) if same else None
+        packaged = self.has_packaged_console
+        return Wanted(units, self.links, compiled, has_packaged_console=packaged) if same else None
 
 
 def fingerprint(layout: Layout, host: Host, files: Sequence[ProfileFile], halts: Mapping[str, Halt]) -> str:
@@ -52,6 +54,7 @@ def fingerprint(layout: Layout, host: Host, files: Sequence[ProfileFile], halts:
         "program": [__version__, host.python, _own_files()],
         "layout": repr(layout),
         "machine": [host.machine_id, host.zone, host.systemd, sorted(host.agents.items())],
+        "console": [host.console, host.console_hindrance],
         # The repository's password is made by a sync itself.
         "checks": [sorted(host.commands.items()), sorted(host.credentials - {REPOSITORY_PASSWORD})],
         "encrypted": [
@@ -90,7 +93,8 @@ def _own_files() -> list[tuple[str, int, int]]:
         (str(path), status.st_size, status.st_mtime_ns)
         for root in roots
         for path in root.rglob("*.*")
-        if path.suffix in (".py", ".j2", ".target", ".json") and (status := path.stat())
+        if path.suffix in (".py", ".j2", ".target", ".socket", ".service", ".json")
+        and (status := path.stat())
     )
 
 
@@ -122,6 +126,7 @@ def write(layout: Layout, made_from: str, wanted: Wanted, machine_id: str) -> No
         "links": dict(wanted.links),
         "compiled": _digests(wanted.compiled),
         "machine_id": machine_id,
+        "has_packaged_console": wanted.has_packaged_console,
     }
     write_atomically(layout.state / _NAME, json.dumps(document))
 

@@ -10,6 +10,7 @@ from cncopctl.core.compiled import CompiledJob
 from cncopctl.core.layout import Layout
 from cncopctl.core.life_cycle import Event, Halt, Status, event_of, status_of
 from cncopctl.core.naming import PATTERN, is_timer, job_of, move_timer_name, service_name
+from cncopctl.core.outcome import Outcome
 from cncopctl.core.pause import Pause
 from cncopctl.core.run import Progress, Run
 from cncopctl.core.schedule import Seed, next_after, parse
@@ -81,6 +82,47 @@ def _status(
     service = units.get(service_name(job.id))
     states = (service.active_state, service.sub_state) if service else ("inactive", "dead")
     return status_of(*states, halt, is_scheduled=is_scheduled)
+
+
+@dataclass(frozen=True, slots=True)
+class TaskState:
+    """A periodic task as it stands; `outcome` is in our words for the ends of runs."""
+
+    name: str
+    description: str
+    next_run: datetime | None
+    last_run: datetime | None
+    outcome: str
+
+
+def task_states(systemd: Systemd) -> list[TaskState]:
+    """The tasks whose timers systemd knows: what cncop does by itself besides running jobs.
+
+    Raises:
+        SystemdError: the manager does not answer.
+    """
+    units = systemd.units(["cncop-*.timer", "cncop-*.service"])
+    timers = [unit for name, unit in units.items() if name.endswith(".timer") and not job_of(name)]
+    elapses = systemd.next_elapses([timer for timer in timers if timer.is_up()])
+    return [
+        TaskState(
+            timer.name.removeprefix("cncop-").removesuffix(".timer"),
+            timer.description,
+            elapses.get(timer.name),
+            last := systemd.last_elapse(timer),
+            _task_outcome(systemd, units.get(timer.name.replace(".timer", ".service")), last),
+        )
+        for timer in timers
+    ]
+
+
+def _task_outcome(systemd: Systemd, service: LoadedUnit | None, last: datetime | None) -> str:
+    if service and service.active_state not in ("inactive", "failed"):
+        return "running"
+    if last is None:
+        return "never ran"
+    failed = service is not None and systemd.service_result(service) != "success"
+    return str(Outcome.ERROR if failed else Outcome.OK)
 
 
 def _elapses(

@@ -9,13 +9,28 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from cncopctl.core.compiled import VERSION
+from cncopctl.core.configuration import Configuration, Defaults
 from cncopctl.core.host import Host
 from cncopctl.core.job import Direction, Job, Profile
 from cncopctl.core.layout import Layout, Scope
-from cncopctl.core.naming import REPORTER_SERVICE, TARGET, is_trigger
+from cncopctl.core.naming import (
+    CONSOLE_PORT,
+    CONSOLE_SERVICE,
+    CONSOLE_SOCKET,
+    REPORTER_SERVICE,
+    TARGET,
+    is_trigger,
+)
 from cncopctl.core.plan import Wanted
 from cncopctl.core.seal import sealed
-from cncopctl.core.units import job_units, recover_units, reporter_units, sync_units
+from cncopctl.core.units import (
+    console_port,
+    console_text,
+    job_units,
+    recover_units,
+    reporter_units,
+    sync_units,
+)
 from cncopctl.edges.share import share
 from cncopctl.edges.templates import UnitTemplates
 
@@ -28,6 +43,7 @@ def render(profile: Profile, host: Host, layout: Layout, compiled: Mapping[str, 
     """
     templates = UnitTemplates(share("units", "templates"))
     units = static_units(host, layout, templates, profile.configuration.mail.credential)
+    units |= _console(profile.configuration, host, layout, units)
     for job in profile.jobs.values():
         for facts in job_units(job, host, layout):
             units[facts.name] = sealed(templates.render(facts))
@@ -38,6 +54,7 @@ def render(profile: Profile, host: Host, layout: Layout, compiled: Mapping[str, 
             job.id: _compiled_text(job, profile, host, compiled.get(job.id, ""))
             for job in profile.jobs.values()
         },
+        has_packaged_console=_is_packaged(CONSOLE_SOCKET, layout),
         destinations={job.id: _destinations(job) for job in profile.jobs.values()},
     )
 
@@ -62,12 +79,28 @@ def static_units(
     )
     for facts in facts_of_all:
         units[facts.name] = sealed(templates.render(facts))
+    for name in (CONSOLE_SOCKET, CONSOLE_SERVICE):
+        text = share(*directory, name).read_text(encoding="utf-8")
+        units[name] = sealed(console_text(text, host, layout))
     ours = {REPORTER_SERVICE} if mail_credential else set()
-    return {
-        name: text
-        for name, text in units.items()
-        if name in ours or not (layout.packaged_units / name).exists()
-    }
+    return {name: text for name, text in units.items() if name in ours or not _is_packaged(name, layout)}
+
+
+def _is_packaged(name: str, layout: Layout) -> bool:
+    return (layout.packaged_units / name).exists()
+
+
+def _console(
+    configuration: Configuration, host: Host, layout: Layout, units: dict[str, str]
+) -> dict[str, str]:
+    """The drop-in for the console's port; where there is to be no console, its units are taken out of `units`."""
+    port, is_user = configuration.defaults.scheduler_port, layout.scope is Scope.USER
+    own = [name for name in (CONSOLE_SOCKET, CONSOLE_SERVICE) if name in units]
+    if host.console_hindrance or not configuration.console.listens(port, is_user=is_user):
+        for name in own:
+            del units[name]
+        return {}
+    return {CONSOLE_PORT: sealed(console_port(port))} if port != Defaults().scheduler_port else {}
 
 
 def _links(units: Mapping[str, str], layout: Layout) -> dict[str, str]:

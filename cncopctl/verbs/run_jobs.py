@@ -90,7 +90,7 @@ def run_jobs(
         for path, result in systemd.follow(list(started), _TICK, _watcher(layout, display)):
             ended = started.pop(path)
             systemd.wait_until_ended(service_name(ended.job.id))
-            run = _ended(layout, ended, result)
+            run = how_it_ended(layout, ended.job, ended.at, result)
             _LOG.debug("%s: systemd says %s; run %s ended %s", run.job, result, run.id or "-", run.outcome)
             display.ends(_job(jobs, run), run)
             runs.append(run)
@@ -125,7 +125,7 @@ def _start(
     display: Display,
 ) -> None:
     unit, now = service_name(job.id), datetime.now(UTC)
-    if (loaded := systemd.units([unit]).get(unit)) and loaded.active_state not in ("inactive", "failed"):
+    if unit in units_at_work(systemd, [unit]):
         phrase = "is running already; follow it with: journalctl -f -u " + unit
         _skip(job, phrase, now, runs, display)
         return
@@ -143,18 +143,27 @@ def _watcher(layout: Layout, display: Display) -> Callable[[], None]:
     return watch
 
 
-def _ended(layout: Layout, started: _Started, result: str) -> Run:
-    """What the run's close has put into the history; systemd's own word where there is nothing."""
-    job = started.job
+def units_at_work(systemd: Systemd, units: Iterable[str]) -> frozenset[str]:
+    """Those of `units` that run, or are on their way there or back: a start of theirs would start nothing.
+
+    Raises:
+        SystemdError: the manager does not answer.
+    """
+    loaded = systemd.units(units).values()
+    return frozenset(unit.name for unit in loaded if unit.active_state not in ("inactive", "failed"))
+
+
+def how_it_ended(layout: Layout, job: CompiledJob, started: datetime, result: str) -> Run:
+    """What the run's close has put into the history; systemd's own word, `result`, where there is nothing."""
     outcome = Outcome.SKIPPED if result == "done" else Outcome.ERROR
     phrase, hint = f"systemd says: {result}; look at: journalctl -u {service_name(job.id)}", ""
     try:
-        if run := History(layout.history).since(job.id, started.at):
+        if run := History(layout.history).since(job.id, started):
             return run
     except InstallError as error:
         outcome, phrase, hint = Outcome.ERROR, f"how it ended is not known: {error.message}", error.hint
     now = datetime.now(UTC)
-    return Run("", job.id, job.title, started.at, ended=now, outcome=outcome, phrase=phrase, hint=hint)
+    return Run("", job.id, job.title, started, ended=now, outcome=outcome, phrase=phrase, hint=hint)
 
 
 def _job(jobs: Sequence[CompiledJob], run: Run) -> CompiledJob:

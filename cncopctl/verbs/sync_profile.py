@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,12 +18,12 @@ from cncopctl.core.errors import InstallError, LockedError, SystemdError
 from cncopctl.core.host import Host
 from cncopctl.core.layout import Layout
 from cncopctl.core.life_cycle import held_back
-from cncopctl.core.naming import PATTERN, STATIC, TARGET, is_trigger, job_of
+from cncopctl.core.naming import CONSOLE_SOCKET, PATTERN, STATIC, TARGET, is_trigger, job_of
 from cncopctl.core.plan import Action, Installed, Loaded, Plan, Wanted, make_plan
 from cncopctl.edges.halts import read_halts, remove_halts_but
 from cncopctl.edges.pauses import read_pauses, remove_pauses_but
 from cncopctl.edges.profile_files import ProfileFile
-from cncopctl.edges.systemd import Systemd
+from cncopctl.edges.systemd import LoadedUnit, Systemd
 from cncopctl.edges.unit_dir import read_installed
 from cncopctl.verbs import last_sync
 from cncopctl.verbs.apply_plan import apply_plan, make_directories, remove_leftovers, verify_plan
@@ -72,7 +72,8 @@ def sync_profile(layout: Layout, systemd: Systemd | None, *, prune: bool, dry_ru
             unchanged = held_back(unchanged, halts)
             plan = make_plan(unchanged, installed, loaded, prune=prune)
             if not plan:
-                return Synced(_with_words(plan, layout), unchanged, installed, len(unchanged.compiled))
+                plan = _with_words(plan, layout, host)
+                return Synced(plan, unchanged, installed, len(unchanged.compiled))
         asked = _wanted(layout, host, files, installed)
         wanted = held_back(asked, {job: halt for job, halt in halts.items() if job in asked.compiled})
         plan = make_plan(wanted, installed, loaded, prune=prune)
@@ -86,7 +87,9 @@ def sync_profile(layout: Layout, systemd: Systemd | None, *, prune: bool, dry_ru
             if systemd and plan.of(Action.START):
                 _check_started(wanted, systemd)
             _note(layout, fingerprint, wanted, host.machine_id)
-        return Synced(_with_words(plan, layout), wanted, installed, len(wanted.compiled))
+            if systemd and CONSOLE_SOCKET in wanted.units:
+                plan = _with_console(plan, systemd)
+        return Synced(_with_words(plan, layout, host), wanted, installed, len(wanted.compiled))
 
 
 _KEEP = (
@@ -95,12 +98,25 @@ _KEEP = (
 )
 
 
-def _with_words(plan: Plan, layout: Layout) -> Plan:
-    """The plan with a word on each job that is paused or halted: nobody should wonder why nothing starts it."""
+def _with_console(plan: Plan, systemd: Systemd) -> Plan:
+    """The plan with a word on a console that does not listen: backups go on without it."""
+    socket = systemd.units([CONSOLE_SOCKET]).get(CONSOLE_SOCKET)
+    if socket is None or socket.active_state != "failed":
+        return plan
+    note = f"the console does not listen, its port may be taken; look at: systemctl status {CONSOLE_SOCKET}"
+    return replace(plan, notes=(*plan.notes, note))
+
+
+def _with_words(plan: Plan, layout: Layout, host: Host) -> Plan:
+    """The plan with a word on each job that is paused or halted: nobody should wonder why nothing starts it.
+
+    And on why there is no console, where there cannot be one.
+    """
     pauses = read_pauses(layout.pauses, datetime.now(UTC)).values()
     halts = read_halts(layout.halts).values()
     words = [f"{pause.job} is {pause.sentence()}" for pause in pauses]
     words += [f"{halt.job} is {halt.sentence()}" for halt in halts]
+    words += [f"there is no console: {host.console_hindrance}"] if host.console_hindrance else []
     return replace(plan, notes=(*plan.notes, *words))
 
 
@@ -147,16 +163,25 @@ def read_loaded(systemd: Systemd | None, *, is_first: bool) -> Loaded | None:
         from_files=frozenset(unit.name for unit in units.values() if unit.load_state == "loaded"),
         loaded_at=systemd.units_loaded_at(),
         resumes=is_up or is_first,
+        console_since=_console_since(systemd, units),
     )
 
 
+def _console_since(systemd: Systemd, units: Mapping[str, LoadedUnit]) -> datetime | None:
+    console = [units[CONSOLE_SOCKET]] if CONSOLE_SOCKET in units else []
+    return systemd.active_since(console).get(CONSOLE_SOCKET)
+
+
 def _check_started(wanted: Wanted, systemd: Systemd) -> None:
-    """A target becomes active whatever becomes of the timers that it only wants: look at each."""
+    """A target becomes active whatever becomes of the timers that it only wants: look at each.
+
+    A console that does not listen is no reason to fail (`_with_console`).
+    """
     units = systemd.units([PATTERN, *STATIC])
     idle = [
         name
         for name in wanted.units
-        if is_trigger(name) and job_of(name) not in wanted.halted
+        if is_trigger(name) and job_of(name) not in wanted.halted and name != CONSOLE_SOCKET
         if name not in units or not units[name].is_up()
     ]
     if idle:

@@ -9,7 +9,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cncopctl.core.life_cycle import Halt, Status, held_back
-from cncopctl.core.naming import TARGET, is_timer, job_of, service_name, timer_name
+from cncopctl.core.naming import (
+    CONSOLE_PORT,
+    CONSOLE_SOCKET,
+    TARGET,
+    is_timer,
+    is_trigger,
+    job_of,
+    service_name,
+    timer_name,
+)
 from cncopctl.core.plan import Action, Installed, InstalledUnit, Loaded, Plan, Step, Wanted, make_plan
 from cncopctl.core.seal import seal_of, sealed
 
@@ -30,6 +39,9 @@ class Machine:
     active: dict[str, str] = field(default_factory=dict)
     loaded_at: int = 0
     clock: int = 1
+    console_changed: int = 0
+    console_since: int = 0
+    listens: tuple[str, str] | None = None
 
     def installed(self) -> Installed:
         units = {
@@ -44,10 +56,13 @@ class Machine:
             dict(self.links),
             dict(self.compiled),
             changed_at=None if newest is None else EPOCH + timedelta(seconds=newest),
+            console_changed_at=EPOCH + timedelta(seconds=self.console_changed),
         )
 
     def manager(self) -> Loaded:
-        return Loaded(dict(self.active), frozenset(self.loaded), EPOCH + timedelta(seconds=self.loaded_at))
+        since = EPOCH + timedelta(seconds=self.console_since)
+        loaded_at = EPOCH + timedelta(seconds=self.loaded_at)
+        return Loaded(dict(self.active), frozenset(self.loaded), loaded_at, console_since=since)
 
     def plan(self, wanted: Wanted, *, prune: bool = True) -> Plan:
         return make_plan(wanted, self.installed(), self.manager(), prune=prune)
@@ -69,6 +84,9 @@ class Machine:
                 self.reload()
             case Action.START:
                 self.start()
+            case Action.RESTART:
+                assert self.active[name] == "active"
+                self.listen()
 
     def table(self, action: Action) -> dict[str, str]:
         links, compiled = (Action.LINK, Action.UNLINK), (Action.COMPILE, Action.FORGET)
@@ -78,11 +96,22 @@ class Machine:
         table[name] = text
         if table is not self.compiled:
             self.changed[name] = self.clock
+        self.note_console(name)
+
+    def note_console(self, name: str) -> None:
+        if name in (CONSOLE_SOCKET, CONSOLE_PORT):
+            self.console_changed = self.clock
+
+    def listen(self) -> None:
+        """A socket listens where its files said when it was started."""
+        self.console_since = self.clock
+        self.listens = (self.loaded[CONSOLE_SOCKET], self.loaded.get(CONSOLE_PORT, ""))
 
     def drop(self, name: str, table: dict[str, str]) -> None:
         table.pop(name, None)
         if table is not self.compiled:
             self.changed.pop(name, None)
+        self.note_console(name)
 
     def reload(self) -> None:
         self.loaded = {name: text for name, text in self.units.items() if text != "masked"}
@@ -97,6 +126,8 @@ class Machine:
                 continue
             if name in self.loaded:
                 self.active[name] = "active"
+                if name == CONSOLE_SOCKET:
+                    self.listen()
 
     def timers(self) -> set[str]:
         return {name for name, state in self.active.items() if is_timer(name) and state == "active"}
@@ -110,13 +141,16 @@ profiles = st.dictionaries(st.sampled_from(JOBS), st.tuples(versions, st.integer
 
 
 def wanted_for(profile: Profile) -> Wanted:
-    """What the profile wants, as far as nobody holds its jobs back."""
+    """What the profile wants, as far as nobody holds its jobs back. The console comes and goes with the last."""
     units = {TARGET: sealed("target")}
     for job, (version, timers, _) in profile.items():
         units[service_name(job)] = sealed(f"{job} {version}")
         for number in range(1, timers + 1):
             units[timer_name(job, number)] = sealed(f"{job} {number} {version}")
-    links = {f"{TARGET}.wants/{name}": f"../{name}" for name in units if is_timer(name)}
+    if console := profile.get(JOBS[-1]):
+        units[CONSOLE_SOCKET] = sealed("socket")
+        units |= {CONSOLE_PORT: sealed(f"port {console[1]}")} if console[1] else {}
+    links = {f"{TARGET}.wants/{name}": f"../{name}" for name in units if is_trigger(name)}
     links[f"default.target.wants/{TARGET}"] = f"../{TARGET}"
     compiled = {job: f"{job} {values[:2]}" for job, values in profile.items()}
     halts = {job: Halt(job, job, status, EPOCH) for job, (_, _, status) in profile.items() if status}
@@ -142,6 +176,11 @@ def assert_converged(machine: Machine, wanted: Wanted) -> None:
     assert machine.loaded == wanted.units
     assert machine.timers() == enabled(wanted)
     assert not machine.plan(wanted)
+    if CONSOLE_SOCKET in wanted.units:
+        assert machine.active[CONSOLE_SOCKET] == "active"
+        assert machine.listens == (wanted.units[CONSOLE_SOCKET], wanted.units.get(CONSOLE_PORT, ""))
+    else:
+        assert machine.active.get(CONSOLE_SOCKET, "inactive") == "inactive"
 
 
 @settings(max_examples=400, deadline=None)

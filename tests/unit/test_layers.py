@@ -17,7 +17,7 @@ MODULES = {
     ".".join(path.relative_to(PACKAGE.parent).with_suffix("").parts).removesuffix(".__init__"): path
     for path in PACKAGE.rglob("*.py")
 }
-ENTRY_POINTS = ("cli", "dispatcher", "agentkit", "reporter")
+ENTRY_POINTS = ("cli", "dispatcher", "agentkit", "console", "reporter")
 
 # What each layer may import of ours; a layer that is not named here is a mistake.
 BELOW = {

@@ -45,7 +45,7 @@ def test_the_re_sync_is_ours_and_no_jobs() -> None:
     assert is_timer("cncop-sync.timer")
     assert all(is_ours(unit) for unit in ("cncop.target", "cncop-sync.service", "cncop-job-a.service"))
     assert [job_of(unit) for unit in ("cncop-sync.timer", "cncop-sync.service")] == ["", ""]
-    assert not is_ours("cncop-console.socket")
+    assert not is_ours("cncop-another.socket")
 
 
 def test_the_longest_id_gives_a_name_that_systemd_takes() -> None:
