@@ -1,0 +1,81 @@
+"""A session over a pipe, without systemd: it answers, survives, and imports little."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import cncopctl
+
+PROGRAM = Path(cncopctl.__file__).parent / "console/__main__.py"
+
+
+def session(root: Path, said: bytes, *options: str) -> subprocess.CompletedProcess[bytes]:
+    # As systemd starts it; what site would add, the session adds itself.
+    argv = [sys.executable, "-I", "-S", *options, str(PROGRAM), f"--root={root}"]
+    return subprocess.run(argv, input=said, capture_output=True, check=False, timeout=60)
+
+
+def test_it_answers_line_by_line_and_in_json(tmp_path: Path) -> None:
+    done = session(tmp_path, b"schedules -j\n\ndetails\nrunjob x\nst\nnonsense -j\nquit\nhelp\n")
+    banner, schedules, *others, fault, goodbye = done.stdout.decode().splitlines()
+    assert banner.startswith("cncop ")
+    assert json.loads(schedules) == {"schedules": []}
+    assert others == [
+        "Nothing is running.",
+        "error: an installation under --root has no systemd",
+        "hint: use --system or --user",
+        'error: there is no command "st"',
+        "hint: STOPSERVER must be written in full",
+    ]
+    assert json.loads(fault) == {"error": 'there is no command "nonsense"', "hint": "see: HELP"}
+    assert (goodbye, done.returncode, done.stderr) == ("Goodbye.", 0, b"")
+
+
+def test_any_bytes_end_it_well(tmp_path: Path) -> None:
+    everything = bytes(range(256)) * 50
+    done = session(tmp_path, everything + b"\nhelp quit\n")
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert b"End this session." in done.stdout
+
+
+def test_a_request_of_http_ends_it_without_a_word(tmp_path: Path) -> None:
+    done = session(tmp_path, b"POST / HTTP/1.1\r\n\r\nhelp quit\r\n")
+    assert done.stdout.count(b"\n") == 1
+    assert done.returncode == 0
+
+
+def test_it_imports_nothing_heavy(tmp_path: Path) -> None:
+    done = session(tmp_path, b"SCHEDULES\nDETAILS -j\nHELP\nHELP RUNJOB\nRUNJOB x\n", "-X", "importtime")
+    report = [line for line in done.stderr.decode().splitlines() if line.startswith("import time:")]
+    imported = {line.rpartition("|")[2].strip().partition(".")[0] for line in report}
+    assert "cncopctl" in imported
+    assert not imported & {
+        "click",
+        "rich",
+        "jinja2",
+        "jsonschema",
+        "tomli_w",
+        "asyncio",
+        "argparse",
+    }
+    assert done.returncode == 0
+
+
+def test_its_options_are_those_of_the_original(tmp_path: Path) -> None:
+    done = subprocess.run([sys.executable, str(PROGRAM), "-?"], capture_output=True, text=True, check=False)
+    assert done.stdout.split()[:3] == ["usage:", "cncopscheduler", "[-?]"]
+    wrong = subprocess.run([sys.executable, str(PROGRAM), "-x"], capture_output=True, text=True, check=False)
+    assert (wrong.returncode, wrong.stderr.splitlines()[0]) == (2, "cncopscheduler: there is no option -x")
+
+
+def test_an_alternate_configuration_file_is_read(tmp_path: Path) -> None:
+    other = tmp_path / "other.ini"
+    other.write_text("[console]\nlok = group\n")
+    done = session(tmp_path, b"quit\n")
+    assert b"Warning" not in done.stdout
+    argv = [sys.executable, "-I", str(PROGRAM), f"--root={tmp_path}", "-c", str(other)]
+    faulty = subprocess.run(argv, input=b"quit\n", capture_output=True, check=False)
+    assert b"Warning: other.ini: [console] lok: is no setting that cncop knows" in faulty.stdout
