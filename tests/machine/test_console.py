@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from .console import Typist, converse, install_console
+from .console import PROFILE, Typist, converse, install_console
 from .journal import Follower
 from .machine import Machine
 
@@ -234,13 +234,14 @@ def test_getprofile_says_that_there_is_no_hub_and_what_a_sync_changed(served: Ma
 def test_a_users_own_console_lets_in_nobody_else(served: Machine) -> None:
     served.run("loginctl", "enable-linger", "stranger")
     served.write("/home/stranger/.config/cncop/cncop3.ini", "[defaults]\nscheduler_port = 50125\n")
+    served.write("/home/stranger/.config/cncop/profile.toml", PROFILE)
     served.run("chown", "-R", "stranger:", "/home/stranger")
     served.run_logged_in("stranger", "cncopctl", "sync-profile")
     served.run_logged_in("stranger", "systemctl", "--user", "is-active", "cncop-console.socket")
     greet = "print(until(connect(port=50125)).decode())"
     assert converse(served, greet, user="stranger").endswith("cncop> \n")
     for user in ("root", "member"):
-        assert converse(served, greet, user=user) == f"Refused: {user} may not look here.\r\n\n"
+        assert converse(served, greet, user=user) == f"Refused: {user} may not look here.\n\n"
     served.run("loginctl", "disable-linger", "stranger")
 
 
