@@ -63,7 +63,9 @@ class Kind:
 MACHINE = Kind("machine", f"{BOOTED} {DEVICE} {TESTING}", trimmed=True)
 FRESH = Kind("fresh", EMPTY, trimmed=False)
 BUILDER = Kind("builder", f"{BOOTED} {DEVICE} {BUILDING}", trimmed=False)
-KINDS = {kind.name: kind for kind in (MACHINE, FRESH, BUILDER)}
+# For documents, which tell how to fetch from servers of each kind.
+SERVERS = Kind("servers", f"{MACHINE.packages} vsftpd samba openssl", trimmed=True)
+KINDS = {kind.name: kind for kind in (MACHINE, FRESH, BUILDER, SERVERS)}
 
 
 def cache() -> Path:

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
 
 import pytest
 
 from .debian import Packages, give_documentation_back, install
+from .image import RELEASES
 from .machine import Machine
 from .project import SOURCE
 from .typed import Typed, typed_in
 
 DOCS = SOURCE / "docs"
 # Names of other machines in the documents: here they are all this one.
-OTHERS = ("web-01", "files-01")
+OTHERS = ("web-01", "files-01", "nas-01", "ftp-01", "files-02")
 
 NOTES = """schema = 1
 
@@ -71,8 +72,16 @@ PREPARED: Mapping[str, Callable[[Machine], None]] = {
     "disaster.md": burn_down,
     "jobs.md": open_to_ssh,
     "monitoring.md": make_notes,
+    "servers.md": open_to_ssh,
 }
 HOWTOS = sorted(path.name for path in (DOCS / "howto").glob("*.md") if path.name != "README.md")
+
+
+@pytest.fixture(scope="module", params=RELEASES)
+def machine(request: pytest.FixtureRequest) -> Iterator[Machine]:
+    """A machine with what the project depends on, and servers to fetch from."""
+    with Machine(request.param, "servers") as booted:
+        yield booted
 
 
 @pytest.fixture(scope="module")

@@ -24,22 +24,29 @@ class Typed:
     prints: tuple[str, ...]
 
     def mismatch(self, output: str) -> str:
-        """Where `output` is not what was said; "" where it is. A command said to print nothing may print."""
-        pattern = "".join(f"{_pattern(line)}" for line in self.prints)
-        if not self.prints or re.fullmatch(f"{pattern}\n*", f"{output.rstrip()}\n"):
+        """Where `output` is not what was said, less the blanks that align columns; "" where it is.
+
+        A command that is said to print nothing may print.
+        """
+        pattern = "".join(_pattern(line) for line in self.prints)
+        if not self.prints or re.fullmatch(pattern, _squeezed(f"{output.rstrip()}\n")):
             return ""
         return (
             f"{self.place}: {self.command}\n--- said\n" + "\n".join(self.prints) + f"\n--- printed\n{output}"
         )
 
 
+def _squeezed(text: str) -> str:
+    return re.sub(r" +", " ", re.sub(r" +\n", "\n", text))
+
+
 def _pattern(line: str) -> str:
+    """A regular expression for a line that is printed, or for any lines."""
     if line == ANYTHING:
         return "(?:.*\n)*?"
-    return (
-        ".*?".join(re.escape(part.rstrip() if part == line else part) for part in line.split(ANYTHING))
-        + " *\n"
-    )
+    pattern = re.escape(_squeezed(f"{line}\n"))
+    # Between blanks, anything may be nothing as well.
+    return pattern.replace(rf"\ {ANYTHING}\ ", " (?:.* )?").replace(ANYTHING, ".*")
 
 
 def typed_in(document: Path) -> Iterator[Typed]:
