@@ -34,7 +34,7 @@ DEVICE = """
 """
 # What the tests need beyond the product's own dependencies.
 TESTING = """
-    python3-installer python3-aiosmtpd openssh-server polkitd procps iproute2 tzdata ca-certificates
+    python3-installer python3-aiosmtpd openssh-server vsftpd polkitd procps iproute2 tzdata ca-certificates
 """
 TELNET = {"bookworm": "telnet", "trixie": "inetutils-telnet"}
 # mmdebstrap gives the image the host's name and name servers.
