@@ -120,6 +120,7 @@ def ways(ftp: ftplib.FTP) -> Ways:
         list_hidden=not knows_mlsd,
         one_connection=_wants_reuse(ftp),
         times=knows_mlsd or "MDTM" in features,
+        in_parts=False,
     )
 
 

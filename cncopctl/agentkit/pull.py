@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import shutil
 import sys
+import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -170,11 +171,20 @@ def check(request: Request) -> list[str]:
         raise AgentError(
             f"{place.destination} cannot be written by this user", "give it to the user who runs the job"
         )
+    _probe(place.destination)
     repository = open_repository(request)
     if not repository.exists():
         return [f"{place.destination} is there, its repository will be created by the first backup"]
     repository.opens()
     return [f"{place.destination} is there, its repository opens"]
+
+
+def _probe(directory: Path) -> None:
+    """Write a file that has no name, so that nothing is left of it and no time changes; raises OSError."""
+    with tempfile.TemporaryFile(dir=directory) as probe:
+        probe.write(bytes(4096))
+        probe.flush()
+        os.fsync(probe.fileno())
 
 
 def _past(request: Request, place: Place, repository: Repository) -> Past:

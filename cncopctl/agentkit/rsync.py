@@ -173,6 +173,24 @@ def reachable(request: Request, place: Endpoint) -> str:
     return f"{place.path or 'the home directory'} on {place.place} can be read"
 
 
+def writable(request: Request, place: Endpoint) -> str:
+    """Write an empty file to `place`, a directory, and remove it again; says that it can be written."""
+    name = f".cncop-probe-{request.run_id}"
+    with tempfile.TemporaryDirectory(prefix="cncop-") as scratch:
+        Path(scratch, name).touch()
+        _probe_with(request, place, scratch, name)
+        Path(scratch, name).unlink()
+        _probe_with(request, place, scratch, name)
+    return f"{place.path or 'the home directory'} on {place.place} can be written"
+
+
+def _probe_with(request: Request, place: Endpoint, scratch: str, name: str) -> None:
+    """Make the file of that name there what it is in `scratch`, present or absent, and touch nothing else."""
+    options = ["-r", "--delete", "--timeout=60", *rsync.only(name), *_connection(request, place)]
+    command = [_program(), *options, "--", f"{scratch}/", place.contents()]
+    _raise_failed(run_engine(command, on_output=lambda _chunk: None, env=environment()), place)
+
+
 def carried_by(directory: Path) -> rsync.Carries:
     """What can be written to `directory`: its file system is tried with a file that has no name."""
     devices = rsync.may_make_devices(Path("/proc/self/status").read_text())

@@ -29,7 +29,8 @@ def command(layout: Layout, *, job: str | None, as_json: bool) -> int:
     """Check the profile, and tell everything that is wrong with it.
 
     With JOB (id or title), ask that job's agent whether source, destination and credentials can be reached;
-    the job must have been synced. Nothing is changed either way. Exit status 10: something is wrong.
+    the job must have been synced. Nothing is changed either way:
+    what is written to see that it can be is removed again. Exit status 10: something is wrong.
 
     \b
     Examples:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import random
 import select
 import signal
 import subprocess
@@ -18,6 +19,10 @@ if TYPE_CHECKING:
 
     from conftest import Asker
 
+MOMENTS = int(os.environ.get("CNCOP_MOMENTS", "2"))
+"""Into how many parts the time of a run is divided, to kill it once in each: 100 by hand."""
+
+LONGEST = 2.5  # seconds, of which a run takes most
 SLOW = 1 << 20  # bytes a second: a tree of 24 MiB takes half a minute, whatever the machine
 
 
@@ -119,14 +124,14 @@ def test_no_secret_is_in_an_argument_or_an_environment(asker: Asker, large_tree:
     assert b"pass word" not in seen
 
 
-@pytest.mark.parametrize("moment", range(2))
+@pytest.mark.parametrize("moment", range(MOMENTS))
 def test_killed_at_any_instant_no_snapshot_lies_and_the_next_run_succeeds(
     asker: Asker, tree: Path, tmp_path: Path, moment: int
 ) -> None:
     request = asker.request("backup", job={"source": asker.at(tree)})
     child = asker.start(request)
     ended = os.pidfd_open(child.pid)
-    select.select([ended], [], [], 0.4 + moment * 0.8)
+    select.select([ended], [], [], (moment + random.random()) / MOMENTS * LONGEST)  # noqa: S311
     os.close(ended)
     child.kill()
     child.communicate()

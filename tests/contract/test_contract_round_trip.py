@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import filecmp
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from conftest import Asker
+from conftest import Asker, let_in_by_ftp
+from contract_servers import FtpServer
 from contract_trees import contents
 
 
@@ -131,3 +134,31 @@ def test_a_push_keeps_what_it_replaces_and_comes_back(asker: Asker, small_tree: 
     some = restore | {"to": str(tmp_path / "some"), "paths": ["etc/ssh"]}
     assert asker.ask("restore", job=job, restore=some).status == 0
     assert contents(tmp_path / "some") == {"etc/ssh/config": b"Host *\n"}
+
+
+def test_check_of_a_push_writes_and_removes_and_says_what_cannot_be_written(
+    asker: Asker, small_tree: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "away").mkdir()
+    (tmp_path / "away" / "there").write_text("before")
+    job = {"source": str(small_tree), "direction": "PUSH", "destination": asker.at(tmp_path / "away")}
+    outcome = asker.ask("check", job=job)
+    assert (outcome.status, f"{tmp_path}/away" in outcome.phrase) == (0, True), outcome
+    assert "can be written" in outcome.phrase
+    assert contents(tmp_path / "away") == {"there": b"before"}
+    job["destination"] = asker.at("/proc/self")
+    assert asker.ask("check", job=job).status == 1
+
+
+def test_a_large_file_comes_in_one_piece(
+    asker_of: Callable[[str], Asker], ftpd: FtpServer, tmp_path: Path
+) -> None:
+    """From 250 MiB on rclone reads a file in parts, which vsftpd calls a failure."""
+    asker = asker_of("backupagentftp")
+    let_in_by_ftp(asker, ftpd)
+    (tmp_path / "source").mkdir()
+    with (tmp_path / "source" / "large").open("wb") as file:
+        file.truncate(251 << 20)
+        file.write(b"in front")
+    asker.backup(job={"source": asker.at(tmp_path / "source")})
+    assert filecmp.cmp(tmp_path / "source" / "large", asker.mirror / "large", shallow=False)

@@ -46,12 +46,14 @@ class Ways:
 
     `list_hidden`: its plain listings leave out names that begin with a dot. `one_connection`: it wants data
     connections to reuse the TLS session of their own control connection, and rclone shares sessions
-    among all of them, so that there may be only one. `times` says whether it knows times of files.
+    among all of them, so that there may be only one. `times` says whether it knows times of files. `in_parts`:
+    large files may be read in several parts at once, which FTP servers answer with 426 when a part ends.
     """
 
     list_hidden: bool = False
     one_connection: bool = False
     times: bool = True
+    in_parts: bool = True
 
 
 def configuration(remote: Remote, access: Access, ways: Ways, *, encode_names: bool) -> str:
@@ -130,7 +132,8 @@ def sync_options(ways: Ways, *, bandwidth: int, dry_run: bool) -> list[str]:
     options = ["--create-empty-src-dirs", "--no-unicode-normalization"]
     options += ["--stats=500ms", "--stats-log-level=NOTICE", "--stats-file-name-length=0"]
     # Where the server tells no times, sizes alone would hide changes: everything is read anew.
-    options += [] if ways.times else ["--ignore-times", "--multi-thread-streams=0"]
+    options += [] if ways.times else ["--ignore-times"]
+    options += [] if ways.in_parts and ways.times else ["--multi-thread-streams=0"]
     options += [f"--bwlimit={bandwidth}B"] if bandwidth else []
     options += ["--dry-run"] if dry_run else []
     return options
