@@ -134,6 +134,8 @@ def bare_run(way: Way, source: Path, directory: Path) -> None:
     if way.configuration:
         place = f"there:{way.root}{source}"
         command = ["rclone", "sync", "--config", str(directory / "rclone.conf"), place, str(mirror)]
+        # vsftpd fails a file that is read in parts: bare rclone could not do it at all.
+        command += ["--multi-thread-streams=0"] if "type = ftp" in way.configuration else []
     else:
         command = ["rsync", "-aHAXS", "--delete", f"{source}/", f"{mirror}/"]
     subprocess.run(command, check=True, capture_output=True)
