@@ -15,7 +15,12 @@ from typing import Any
 
 TESTS = Path(__file__).resolve().parent.parent / "tests"
 FUZZER = TESTS / "machine/console_fuzzer.py"
-FLOODS = (("fuzz", "10000"), ("burst", "500"), ("slow-readers", "100"))
+# A thousand at a time, so that it can be seen how it comes on.
+FLOODS = (
+    ("burst", "500"),
+    ("slow-readers", "100"),
+    *(("fuzz", "1000", str(first)) for first in range(0, 10_000, 1000)),
+)
 
 
 def main() -> None:

@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """Floods of the console, to be run in a machine.
 
-    console_fuzzer.py fuzz|burst|slow-readers NUMBER
+    console_fuzzer.py fuzz NUMBER [FIRST] | burst NUMBER | slow-readers NUMBER
     console_fuzzer.py wait-until-quiet
 
 Each ends with status 0 when it has done all of it, whatever the console made of it; a session that hangs fails it.
@@ -65,12 +65,11 @@ def end(connection: socket.socket, how: str) -> None:
             pass
 
 
-def fuzz(number: int) -> None:
-    """So many sessions, a few at a time."""
+def fuzz(number: int, first: int = 0) -> None:
+    """So many sessions, a few at a time; each is drawn from its number."""
     with ThreadPoolExecutor(8) as pool:
-        for done, _ in enumerate(pool.map(session, range(number)), 1):
-            if not done % 1000:
-                print(done, flush=True)
+        for _ in pool.map(session, range(first, first + number)):
+            pass
 
 
 def burst(number: int) -> None:
@@ -143,7 +142,7 @@ def main(arguments: list[str]) -> None:
         wait_until_quiet()
         return
     floods = {"fuzz": fuzz, "burst": burst, "slow-readers": slow_readers}
-    floods[arguments[0]](int(arguments[1]))
+    floods[arguments[0]](*map(int, arguments[1:]))
 
 
 if __name__ == "__main__":
