@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import itertools
 import socket
 import ssl
@@ -95,15 +96,29 @@ class SmtpServer:
             options |= {"authenticator": _knows, "auth_require_tls": security == "starttls"}
         self._login = login
         self._open: set[SMTP] = set()
-        self._controller = _Controller(self, hostname="127.0.0.1", port=port or free_port(), **options)
+        self._fixed, self._options = port, options
+        self._controller = self._new_controller()
+
+    def _new_controller(self) -> _Controller:
+        port = self._fixed or free_port()
+        return _Controller(self, hostname="127.0.0.1", port=port, **self._options)
 
     @property
     def port(self) -> int:
         return int(self._controller.port)
 
     def __enter__(self) -> Self:
-        self._controller.start()  # type: ignore[no-untyped-call]
-        return self
+        for _ in range(10):
+            try:
+                self._controller.start()  # type: ignore[no-untyped-call]
+            except OSError as error:
+                # Somebody else was quicker to take the port that was free.
+                if error.errno != errno.EADDRINUSE or self._fixed:
+                    raise
+                self._controller = self._new_controller()
+            else:
+                return self
+        raise OSError(errno.EADDRINUSE, "every port that was free was taken")
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
