@@ -9,15 +9,13 @@ import contextlib
 
 from cncopctl.core.errors import InstallError
 from cncopctl.core.layout import Layout
-from cncopctl.core.naming import PATTERN, STATIC, TARGET
+from cncopctl.core.naming import CONSOLE_SOCKET, PATTERN, STATIC, TARGET
 from cncopctl.core.plan import Action, Installed, Loaded, Plan, Step, Wanted, make_plan
 from cncopctl.edges.systemd import Systemd
 from cncopctl.edges.unit_dir import read_installed
 from cncopctl.verbs import last_sync
 from cncopctl.verbs.apply_plan import apply_plan, remove_leftovers
 from cncopctl.verbs.sync_profile import alone
-
-_NOTHING = Wanted(units={}, links={}, compiled={})
 
 
 def uninstall(layout: Layout, systemd: Systemd | None) -> Plan:
@@ -39,8 +37,9 @@ def uninstall(layout: Layout, systemd: Systemd | None) -> Plan:
     with alone(layout, dry_run=False):
         remove_leftovers(layout)
         try:
-            plan = _plan(read_installed(layout.units, layout.compiled_jobs), _loaded(systemd))
-            apply_plan(plan, _NOTHING, layout, systemd)
+            nothing = _nothing(layout)
+            plan = _plan(nothing, read_installed(layout.units, layout.compiled_jobs), _loaded(systemd))
+            apply_plan(plan, nothing, layout, systemd)
             last_sync.forget(layout)
             with contextlib.suppress(OSError):  # it is not empty, or was never there
                 (layout.units / f"{TARGET}.wants").rmdir()
@@ -49,9 +48,15 @@ def uninstall(layout: Layout, systemd: Systemd | None) -> Plan:
     return plan
 
 
-def _plan(installed: Installed, loaded: Loaded | None) -> Plan:
+def _nothing(layout: Layout) -> Wanted:
+    """No unit at all; what a package has enabled stays enabled, since only the package would do that again."""
+    is_packaged = (layout.packaged_units / CONSOLE_SOCKET).exists()
+    return Wanted(units={}, links={}, compiled={}, has_packaged_console=is_packaged)
+
+
+def _plan(nothing: Wanted, installed: Installed, loaded: Loaded | None) -> Plan:
     """The steps of a sync that wants nothing, and those that no sync takes: the target goes, too."""
-    plan = make_plan(_NOTHING, installed, loaded)
+    plan = make_plan(nothing, installed, loaded)
     deleted = {step.name for step in plan.of(Action.DELETE)}
     links = [link for link in installed.links if link.endswith(f"/{TARGET}") and TARGET in deleted]
     unlinked = [Step(Action.UNLINK, link, "uninstalled") for link in links]

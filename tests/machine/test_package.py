@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
 from typing import NamedTuple
 
 import pytest
@@ -81,7 +82,7 @@ def test_after_install_all_is_up_nothing_failed_and_one_line_says_what_is_next(
 ) -> None:
     assert failed(machine) == before.failed
     assert machine.property("cncop.target", "ActiveState") == "active"
-    for unit in ("cncop-sync.timer", "cncop-reporter.path", "cncop-reporter.timer"):
+    for unit in ("cncop-sync.timer", "cncop-console.socket", "cncop-reporter.path", "cncop-reporter.timer"):
         assert machine.property(unit, "ActiveState") == "active"
     assert not [unit for unit in units(machine) if unit.startswith("cncop-job-")]
     (line,) = [line for line in said.splitlines() if line.startswith("cncop: ")]
@@ -122,6 +123,18 @@ def test_the_manual_and_completion_are_there(machine: Machine, said: str) -> Non
 def test_a_profile_is_synced_and_its_job_runs(synced: Machine) -> None:
     assert "cncop-job-units.timer" in synced.run("systemctl", "list-timers", "cncop-*").stdout
     assert "units: OK: " in synced.run("cncopctl", "runjob", "-a").stdout
+
+
+def test_the_console_answers_over_telnet(synced: Machine) -> None:
+    with synced.popen(
+        "telnet", "localhost", "59153", stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as telnet:
+        assert telnet.stdin
+        assert telnet.stdout
+        telnet.stdin.write("SCHEDULES\nQUIT\n")
+        telnet.stdin.flush()
+        said = telnet.stdout.read()
+    assert re.search(r"^units\b", said, re.MULTILINE), said
 
 
 def test_the_packaged_sync_finds_nothing_left_to_do(synced: Machine) -> None:
