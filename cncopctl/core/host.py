@@ -16,7 +16,8 @@ class Host:
     (252 to 258 are supported), `commands` maps the files under Bin/ to why they may not be run, "" where they may,
     `credentials` has the names of the stored ones, `encrypted` of those that systemd has to decrypt; `encrypts`
     says whether those will be, too, that are stored from now on; `console` is the path of the program behind the
-    admin console ("" is the package's), `console_hindrance` why this machine cannot have one, "" where it can.
+    admin console ("" is the package's), `console_hindrance` why this machine cannot have one, "" where it can;
+    `dispatcher` is the path of the program behind each step of a run, "" where only Python's own search finds it.
     """
 
     machine_id: str
@@ -28,6 +29,7 @@ class Host:
     credentials: frozenset[str]
     now: datetime
     console: str = ""
+    dispatcher: str = ""
     console_hindrance: str = ""
     encrypted: frozenset[str] = frozenset()
     encrypts: bool = False

@@ -110,12 +110,19 @@ def reporter_units(host: Host, layout: Layout, mail_credential: str = "") -> Ite
     yield UnitFacts(REPORTER_TIMER, "reporter.timer.j2", values)
 
 
+def _dispatcher(host: Host) -> str:
+    """The dispatcher's program: without site (-S), as it needs nothing but Python's own modules and ours."""
+    if not host.dispatcher:
+        return f"{quote(host.python, Place.WORD)} -I -m cncopctl.dispatcher"
+    return f"{quote(host.python, Place.WORD)} -I -S {quote(host.dispatcher, Place.WORD)}"
+
+
 def recover_units(host: Host, layout: Layout) -> Iterator[UnitFacts]:
     """What closes, at boot and each hour, the runs that were cut off."""
     writable = (layout.logs, layout.spool, layout.state)
     values: dict[str, object] = {
         "target": TARGET,
-        "program": f"{quote(host.python, Place.WORD)} -I -m cncopctl.dispatcher {_flag(layout)} recover",
+        "program": f"{_dispatcher(host)} {_flag(layout)} recover",
         "runs": quote(str(layout.runs), Place.TEXT),
         "sandbox": layout.scope is not Scope.USER,
         "writable": " ".join(quote(f"-{path}", Place.WORD) for path in writable),
@@ -192,7 +199,7 @@ def _service_values(job: Job, host: Host, layout: Layout) -> dict[str, object]:
         "title": quote(job.title, Place.TEXT),
         "source_path": _source_path(job, layout),
         "target": TARGET,
-        "program": f"{quote(host.python, Place.WORD)} -I -m cncopctl.dispatcher {_flag(layout)}",
+        "program": f"{_dispatcher(host)} {_flag(layout)}",
         "has_before": bool(job.commands.before),
         "has_after": bool(job.commands.after_success or job.commands.after_failure),
         "timeout": int(job.timeout.total_seconds()),

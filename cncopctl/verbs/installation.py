@@ -18,6 +18,7 @@ from cncopctl.verbs import credential_store
 OLDEST_SYSTEMD = 252
 
 ACCOUNT = "cncop"
+_DISPATCHER = Path(__file__).resolve().parents[1] / "dispatcher/__main__.py"
 _CONSOLE = Path(__file__).resolve().parents[1] / "console/__main__.py"
 # What ProtectHome= and PrivateTmp= take from the console's sight.
 _HIDDEN = ("/home", "/root", "/run/user", "/tmp", "/var/tmp")  # noqa: S108 - named, not used
@@ -37,6 +38,7 @@ def observe_host(layout: Layout, systemd_version: int) -> Host:
         now=datetime.now(UTC),
         encrypted=frozenset(name for name, encrypted in credentials.items() if encrypted),
         encrypts=credential_store.may_encrypt(layout),
+        dispatcher=str(_DISPATCHER),
         console=str(_CONSOLE),
         console_hindrance=_console_hindrance() if layout.scope is Scope.SYSTEM else "",
     )
