@@ -135,7 +135,7 @@ def test_no_secret_is_anywhere_but_where_it_belongs(synced: Machine) -> None:
     synced.run("cncopctl", "ls", "fetched")
     everywhere = synced.run("sh", "-c", f"({EVERYWHERE}) | LC_ALL=C tr -c '[:print:]\\n' '?'").stdout
     for where, engine in (
-        (processes, "cncopctl.dispatcher"),
+        (processes, "cncopctl/dispatcher"),
         (everywhere, "restic"),
         (everywhere, "CNCOP_OUTCOME=OK"),
     ):
