@@ -47,7 +47,8 @@ def test_it_comes_with_a_port_runs_jobs_moves_and_goes(installation: Installatio
     assert ended.startswith("a: OK: done")
     (schedules, details) = (json.loads(line) for line in ask(port, "S -j", "D -j")[:2])
     assert {row["name"]: row["outcome"] for row in schedules["schedules"]}["a"] == "OK"
-    assert details == {"details": []}
+    # The reporter may still be at what the run has told.
+    assert [entry["name"] for entry in details["details"] if entry["kind"] != "task"] == []
 
     with socket.create_server(("127.0.0.1", 0)) as server:
         other = int(server.getsockname()[1])
