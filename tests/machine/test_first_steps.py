@@ -32,6 +32,8 @@ keep = { daily = 7 }
 UNITS = [
     "cncop-job-nightly.service",
     "cncop-job-nightly.timer",
+    "cncop-recover.service",
+    "cncop-recover.timer",
     "cncop-reporter.path",
     "cncop-reporter.service",
     "cncop-reporter.timer",
