@@ -79,3 +79,13 @@ def counts(result: Mapping[str, Any]) -> tuple[int, int]:
 def count(value: object) -> int | None:
     """The number of things that `value` is; None where it is none, or beyond what every reader of JSON takes."""
     return value if type(value) is int and 0 <= value <= _MOST else None
+
+
+def signal_name(number: int) -> str:
+    """The signal's name (`SIGKILL`), or its number where it has none, as most real-time signals (signal(7))."""
+    import signal  # only unusual ends need it
+
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import signal
 import time
 from dataclasses import replace
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from cncopctl.core.compiled import CompiledAction, CompiledJob
 from cncopctl.core.layout import Layout
 from cncopctl.core.log_line import AGENT, Level
-from cncopctl.core.outcome import Outcome, counts, retry_wait
+from cncopctl.core.outcome import Outcome, counts, retry_wait, signal_name
 from cncopctl.core.run import Progress, Run
 from cncopctl.edges.notify import notify_status
 from cncopctl.edges.run_files import RunFiles
@@ -52,7 +50,7 @@ class Performer:
         except OSError as error:
             phrase = f"{error.filename or self._action.agent}: {error.strerror}"
             run = replace(run, outcome=Outcome.ERROR, phrase=phrase)
-        return replace(run, ended=datetime.now(UTC)) if self._prefix else run
+        return run
 
     def _attempt(self, run: Run, files: RunFiles) -> Run:
         files.forget_result()
@@ -120,5 +118,5 @@ def _warnings(result: dict[str, object]) -> tuple[str, ...]:
 
 def _without_result(status: int) -> str:
     if status < 0:
-        return f"the agent was killed by {signal.Signals(-status).name} and left no result"
+        return f"the agent was killed by {signal_name(-status)} and left no result"
     return f"the agent ended with status {status} and left no result: its log has more"

@@ -11,7 +11,7 @@ from cncopctl.core.compiled import CompiledJob
 from cncopctl.core.faults import printable
 from cncopctl.core.layout import Layout
 from cncopctl.core.log_line import Level
-from cncopctl.core.outcome import Outcome
+from cncopctl.core.outcome import Outcome, signal_name
 from cncopctl.core.report import EXCEPTION_BYTES, exception_report, report_name
 from cncopctl.core.run import Run
 from cncopctl.core.spans import show_span
@@ -23,8 +23,9 @@ from cncopctl.edges.notify import notify_status
 from cncopctl.edges.run_files import RunFiles
 from cncopctl.edges.spool import spool_report
 from cncopctl.verbs.agent_process import Stopped
+from cncopctl.verbs.listening import Hear
 from cncopctl.verbs.run_output import RunOutput
-from cncopctl.verbs.user_command import Hear, TooLongError, run_user_command
+from cncopctl.verbs.user_command import TooLongError, run_user_command
 
 # What the shell says of a command that may not be run, or cannot be started (POSIX, section 2.8.2).
 _NOT_ALLOWED, _NOT_STARTED = 126, 127
@@ -162,7 +163,7 @@ _OURS = ("NOTIFY_SOCKET", "LISTEN_FDS", "LISTEN_FDNAMES", "LISTEN_PID")
 
 
 def _how(status: int) -> str:
-    return f"was killed by {signal.Signals(-status).name}" if status < 0 else f"ended with status {status}"
+    return f"was killed by {signal_name(-status)}" if status < 0 else f"ended with status {status}"
 
 
 def _report(layout: Layout, run: Run, command: _UserCommand, status: int, output: RunOutput) -> None:

@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import json
 import os
-import selectors
 import subprocess
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
+
+from cncopctl.verbs.listening import Hear, listen
+
+OnProgress = Callable[[dict[str, Any]], None]
+
+# How long an agent may take to stop; TimeoutStopSec= of its unit is longer.
+_GRACE = 90.0
 
 # Longer lines of progress come from no agent that follows the contract.
 _LONGEST_LINE = 64 * 1024
@@ -60,8 +66,10 @@ class AgentProcess:
             os.close(progress)
         self._hand_over(json.dumps(request).encode())
 
-    def wait(self, on_prose: Callable[[bytes], None], on_progress: Callable[[dict[str, Any]], None]) -> int:
+    def wait(self, on_prose: Hear, on_progress: OnProgress) -> int:
         """Pass on what it tells until it ends; its exit status, negative for a signal.
+
+        One that does not stop when it is told to is killed, well before systemd would kill all of us.
 
         Raises:
             Stopped, KeyboardInterrupt, OSError: came from a signal handler or from whom it was passed on to; the
@@ -71,7 +79,8 @@ class AgentProcess:
             self._listen(on_prose, on_progress)
         except (Stopped, KeyboardInterrupt, OSError):
             self._process.terminate()
-            self._listen(on_prose, lambda _: None)
+            if not self._listen(on_prose, lambda _: None, _GRACE):
+                self._process.kill()
             self._process.wait()
             raise
         return self._process.wait()
@@ -86,42 +95,13 @@ class AgentProcess:
         except BrokenPipeError:
             self._line = b""
 
-    def _listen(
-        self, on_prose: Callable[[bytes], None], on_progress: Callable[[dict[str, Any]], None]
-    ) -> None:
-        """Read prose and progress until the agent has closed them or has ended.
+    def _listen(self, on_prose: Hear, on_progress: OnProgress, seconds: float | None = None) -> bool:
+        voices: dict[int, Hear] = {self._progress: lambda data: self._note(data, on_progress)}
+        if self._process.stderr:
+            voices[self._process.stderr.fileno()] = on_prose
+        return listen(self._process.pid, voices, seconds)
 
-        What it leaves behind may hold them open for ever: that is systemd's to end, not ours to wait for.
-        """
-        stderr = self._process.stderr
-        ended = os.pidfd_open(self._process.pid)
-        try:
-            with selectors.DefaultSelector() as selector:
-                if stderr:
-                    selector.register(stderr.fileno(), selectors.EVENT_READ, on_prose)
-                selector.register(
-                    self._progress, selectors.EVENT_READ, lambda data: self._note(data, on_progress)
-                )
-                selector.register(ended, selectors.EVENT_READ)
-                while len(selector.get_map()) > 1:
-                    heard = [self._read(key, selector) for key, _ in selector.select()]
-                    if not any(heard):
-                        break
-        finally:
-            os.close(ended)
-
-    @staticmethod
-    def _read(key: selectors.SelectorKey, selector: selectors.BaseSelector) -> bool:
-        """Pass on what there is to read, or stop listening where that is over; False for the agent's end."""
-        if key.data is None:
-            return False
-        if data := os.read(key.fd, 65536):
-            key.data(data)
-        else:
-            selector.unregister(key.fd)
-        return True
-
-    def _note(self, data: bytes, on_progress: Callable[[dict[str, Any]], None]) -> None:
+    def _note(self, data: bytes, on_progress: OnProgress) -> None:
         *lines, self._line = (self._line + data).split(b"\n")
         self._line = self._line[-_LONGEST_LINE:]
         for line in lines[-1:]:  # the newest is all that anybody wants to see

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import os
-import selectors
 import signal
 import subprocess
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
-Hear = Callable[[bytes], None]
+from cncopctl.verbs.listening import Hear, listen
 
 # How long a command may take to end once it was told to.
 _GRACE = 10.0
@@ -42,41 +40,15 @@ def run_user_command(
         env=dict(environment),
         start_new_session=True,
     )
+    voices = ((process.stdout, on_stdout), (process.stderr, on_stderr))
     try:
-        _listen(process, time.monotonic() + seconds, on_stdout, on_stderr)
+        in_time = listen(process.pid, {pipe.fileno(): hear for pipe, hear in voices if pipe}, seconds)
+        if not in_time:
+            raise TooLongError
     except BaseException:
         _end(process)
         raise
     return process.wait()
-
-
-def _listen(process: subprocess.Popen[bytes], deadline: float, on_stdout: Hear, on_stderr: Hear) -> None:
-    """Pass on what it says until it has ended, and what it had said by then."""
-    ended = os.pidfd_open(process.pid)
-    try:
-        with selectors.DefaultSelector() as selector:
-            selector.register(ended, selectors.EVENT_READ)
-            for pipe, hear in ((process.stdout, on_stdout), (process.stderr, on_stderr)):
-                if pipe:
-                    selector.register(pipe.fileno(), selectors.EVENT_READ, hear)
-            while True:
-                events = selector.select(max(0.0, deadline - time.monotonic()))
-                if not events:
-                    raise TooLongError
-                heard = [_pass_on(key, selector) for key, _ in events if key.data]
-                if not any(heard) and any(key.data is None for key, _ in events):
-                    return
-    finally:
-        os.close(ended)
-
-
-def _pass_on(key: selectors.SelectorKey, selector: selectors.BaseSelector) -> bool:
-    data = os.read(key.fd, 65536)
-    if data:
-        key.data(data)
-    else:
-        selector.unregister(key.fd)
-    return bool(data)
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

@@ -74,6 +74,27 @@ def test_what_a_command_leaves_in_the_background_is_not_waited_for(cncop: Instal
     assert run(cncop, run_before="before")["outcome"] == "OK"
 
 
+# Talks all the time, at a pace that fills no disk.
+CHATTY = "while :; do echo talking; sleep 0.01; done"
+
+
+def test_a_command_that_never_stops_talking_has_its_time_limit_too(cncop: Installation) -> None:
+    cncop.command("before", CHATTY)
+    told = run(cncop, run_before="before", command_timeout="1s")
+    assert (told["outcome"], told["phrase"]) == ("ERROR", "run_before: before took longer than 1s")
+
+
+def test_what_is_left_in_the_background_may_talk_on(cncop: Installation) -> None:
+    cncop.command("before", f"echo tunnel; ({CHATTY}) & exit 0")
+    cncop.agent(f"({CHATTY}) >&2 & {OK}")
+    assert run(cncop, run_before="before")["outcome"] == "OK"
+
+
+def test_a_command_may_die_of_a_signal_without_a_name(cncop: Installation) -> None:
+    cncop.command("before", "kill -40 $$")
+    assert run(cncop, run_before="before")["phrase"] == "run_before: before was killed by signal 40"
+
+
 def test_a_success_whose_command_fails_is_none(cncop: Installation) -> None:
     cncop.command("good", "kill -9 $$")
     told = run(cncop, run_after_success="good")
