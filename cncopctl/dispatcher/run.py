@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import signal
+import time
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
 
 from cncopctl.core.compiled import CompiledJob
 from cncopctl.core.layout import Layout
@@ -22,9 +22,6 @@ from cncopctl.edges.run_files import RunFiles, unclosed
 from cncopctl.verbs.agent_process import Stopped
 from cncopctl.verbs.run_output import RunOutput
 
-if TYPE_CHECKING:
-    from cncopctl.core.run_of_actions import Ended
-
 
 def run(layout: Layout, job: CompiledJob) -> int:
     """Run the job and return 0 only if it ended OK; the close makes history of what is noted here."""
@@ -38,7 +35,7 @@ def run(layout: Layout, job: CompiledJob) -> int:
         hold_slot(layout, job, now)
         begun, output = begin(layout, job, now)
         with output:
-            ended = _noted(layout, job, _actions(layout, job, begun, output, lock.descriptor), output)
+            ended = _noted(layout, job, _performed(layout, job, begun, output, lock.descriptor), output)
         return 0 if ended.outcome is Outcome.OK else 1
 
 
@@ -55,19 +52,31 @@ def _stop(_signal: int, _frame: object) -> None:
     raise Stopped
 
 
+def _performed(layout: Layout, job: CompiledJob, begun: Run, output: RunOutput, lock: int) -> Run:
+    """Perform the job's actions; the run as they leave it. From here on nobody can stop what is over."""
+    try:
+        if len(job.actions) == 1:
+            return Performer(layout, job, job.actions[0], output, lock).perform(begun)
+        return _actions(layout, job, begun, output, lock)
+    except Stopped:  # between one thing and the next
+        return replace(begun, outcome=Outcome.ABORTED, phrase="was stopped before it was done")
+    finally:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+
+
 def _actions(layout: Layout, job: CompiledJob, begun: Run, output: RunOutput, lock: int) -> Run:
-    """Perform the job's actions in order, up to the first mandatory one that fails; the run as they leave it."""
+    """Perform several actions in order, up to the first mandatory one that fails."""
+    from cncopctl.core.run_of_actions import Ended, run_of_actions, told  # few jobs have several
+
     ended: list[Ended] = []
-    for number, action in enumerate(job.actions):
-        performer = Performer(layout, job, action, output, lock)
-        done = performer.perform(replace(begun, started=datetime.now(UTC)) if number else begun)
-        ended.append((action, done))
+    for action in job.actions:
+        at = time.monotonic()
+        # Should all of us be killed, the run still tells of the actions before.
+        so_far = replace(begun, actions=tuple(map(told, ended)))
+        done = Performer(layout, job, action, output, lock).perform(so_far)
+        ended.append(Ended(action, done, time.monotonic() - at))
         if done.outcome is Outcome.ABORTED or (action.mandatory and done.outcome is not Outcome.OK):
             break
-    if len(job.actions) == 1:
-        return ended[0][1]
-    from cncopctl.core.run_of_actions import run_of_actions  # few jobs have several
-
     return run_of_actions(begun, ended, job.actions[len(ended) :])
 
 

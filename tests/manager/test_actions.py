@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from typing import Any
 
 import pytest
@@ -99,3 +100,19 @@ def test_directories_of_several_backups_are_made_at_the_first_sync(cncop: Instal
     cncop.synced(job("a", actions=[{"name": "db"}, {"name": "files"}]))
     (base,) = cncop.manager.home.rglob("cncop/backups/a")
     assert sorted(path.name for path in base.iterdir()) == ["db", "files"]
+
+
+def test_a_run_that_is_killed_tells_of_the_actions_before(cncop: Installation) -> None:
+    up = cncop.manager.home / "up"
+    os.mkfifo(up)
+    cncop.agent(f"""read -r request
+case $request in *'"action": "verify"'*) echo began >{up}; exec sleep infinity;; esac
+echo '{{"phrase": "done", "snapshot": "s1"}}' >$CNCOP_RESULT""")
+    cncop.synced(job("a", actions=[{"name": "db"}, {"action": "verify"}]))
+    cncop.manager.systemctl("start", "--no-block", "cncop-job-a.service")
+    assert cncop.manager.run("cat", up, timeout=20).stdout == "began\n"
+    cncop.manager.systemctl("kill", "--kill-whom=main", "--signal=KILL", "cncop-job-a.service")
+    cncop.manager.systemctl("stop", "cncop-job-a.service")
+    (closed,) = cncop.history()
+    assert (closed["outcome"], closed["phrase"]) == ("ABORTED", "was killed by signal KILL")
+    assert [(found["name"], found["outcome"]) for found in closed["actions"]] == [("db", "OK")]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -14,7 +14,7 @@ from cncopctl.core.job import Job, JobAction
 from cncopctl.core.layout import Layout
 from cncopctl.core.outcome import Outcome
 from cncopctl.core.run import Run
-from cncopctl.core.run_of_actions import run_of_actions
+from cncopctl.core.run_of_actions import Ended, run_of_actions
 from cncopctl.core.units import job_units
 
 from .builders import HOST, REPOSITORIES, faults_of, profile_from
@@ -146,10 +146,10 @@ def test_units_allow_what_all_actions_need() -> None:
 BEGUN = Run("r", "a", "a", NOW)
 
 
-def ended(name: str, action: str, outcome: Outcome, **values: Any) -> tuple[CompiledAction, Run]:
+def ended(name: str, action: str, outcome: Outcome, **values: Any) -> Ended:
     compiled = CompiledAction(name, action, "/agent", False, 0, 60, {}, {})
-    run = replace(BEGUN, ended=NOW + timedelta(seconds=2), outcome=outcome, attempts=1, phrase=f"{name} done")
-    return compiled, replace(run, **values)
+    run = replace(BEGUN, outcome=outcome, attempts=1, phrase=f"{name} done")
+    return Ended(compiled, replace(run, **values), 2.0)
 
 
 def test_a_run_is_ok_when_all_its_actions_are() -> None:
@@ -183,7 +183,7 @@ def test_any_failed_action_fails_the_run(outcomes: list[Outcome], outcome: Outco
 
 
 def test_a_failed_run_tells_of_what_failed_and_what_did_not_run() -> None:
-    late = ended("late", "backup", Outcome.OK)[0]
+    late = ended("late", "backup", Outcome.OK).action
     failed = ended("db", "backup", Outcome.ERROR, hint="do something")
     run = run_of_actions(BEGUN, [ended("x", "backup", Outcome.OK), failed], [late])
     assert run.phrase == "db: db done; not run: late"
