@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 from datetime import datetime
@@ -40,9 +41,10 @@ def _take(layout: Layout, job: CompiledJob, now: datetime) -> tuple[int, bool]:
     def tell(sentence: str) -> None:
         extend_timeout(_AS_LONG_AS_IT_TAKES)
         files = RunFiles(layout.runs, run_id())
-        files.write_run(Run(id=run_id(), job=job.id, title=job.title, started=now).document())
-        files.note_boot(boot_mark(layout.run))
-        files.write_progress({"phase": "waiting", "phrase": sentence})
+        with contextlib.suppress(OSError):  # a disk that is full now need not be when the run's turn comes
+            files.write_run(Run(id=run_id(), job=job.id, title=job.title, started=now).document())
+            files.note_boot(boot_mark(layout.run))
+            files.write_progress({"phase": "waiting", "phrase": sentence})
         notify_status(sentence)
         print(f"{job.id}: {sentence}", file=sys.stderr)
 
