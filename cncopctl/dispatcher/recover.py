@@ -37,11 +37,16 @@ def recover(layout: Layout) -> int:
         files = RunFiles(layout.runs, run_id)
         is_cut_off = "ended" not in files.read_run() or files.is_kept_for_next_boot()
         was_cut_off = is_cut_off and not files.is_of_boot(boot_mark(layout.run))
-        files.forget_boot()
-        if not close_left(layout, job, run_id):
-            status = 1
+        if was_cut_off:
+            # Kept until the job has been started again: rather once too often than not at all.
+            files.keep_for_next_boot()
+        is_closed = close_left(layout, job, run_id)
         if was_cut_off and (reason := _run_again(layout, job)):
             print(f"{job_id}: is not run again: {reason}", file=sys.stderr)
+        files.forget_boot()
+        if is_closed:
+            files.remove()
+        status = status if is_closed else 1
     return status
 
 

@@ -84,8 +84,9 @@ class RunFiles:
             return True
 
     def last_sign(self) -> float:
-        """When anything of the run was last noted, in seconds since the epoch."""
-        times = (path.stat().st_mtime for path in self._directory.iterdir() if not path.is_symlink())
+        """When anything of the run was last noted by itself, in seconds since the epoch."""
+        notes = (self._directory / name for name in ("run.json", "progress.json", "result.json"))
+        times = (note.lstat().st_mtime for note in notes if note.exists())
         return max(times, default=self._directory.stat().st_mtime)
 
     def remove(self) -> None:
