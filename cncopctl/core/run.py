@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any, Self
 
-from cncopctl.core.outcome import Outcome
+from cncopctl.core.outcome import Outcome, count
 from cncopctl.core.spans import show_size
 
 
@@ -77,18 +77,13 @@ class Progress:
     @classmethod
     def from_document(cls, document: Mapping[str, Any]) -> Progress:
         """The progress that a line of an agent tells; what is of the wrong kind counts as not told."""
-
-        def number(key: str) -> int | None:
-            value = document.get(key)
-            return value if isinstance(value, int) and value >= 0 else None
-
         return cls(
             phase=str(document.get("phase") or "")[:200],
             phrase=str(document.get("phrase") or "")[:200],
-            bytes_done=number("bytes_done"),
-            bytes_total=number("bytes_total"),
-            files_done=number("files_done"),
-            files_total=number("files_total"),
+            bytes_done=count(document.get("bytes_done")),
+            bytes_total=count(document.get("bytes_total")),
+            files_done=count(document.get("files_done")),
+            files_total=count(document.get("files_total")),
         )
 
     def fraction(self) -> float | None:

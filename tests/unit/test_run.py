@@ -54,11 +54,17 @@ def test_what_is_no_run_is_refused(document: dict[str, object]) -> None:
         ({"bytes_done": 9, "bytes_total": 4}, 1.0),
         ({"bytes_done": 1, "bytes_total": 0}, None),
         ({"bytes_done": "1", "bytes_total": -4}, None),
+        ({"bytes_done": 10**400, "bytes_total": 1}, None),
+        ({"bytes_done": True, "bytes_total": True}, None),
         ({}, None),
     ],
 )
 def test_how_much_is_done(document: dict[str, object], fraction: float | None) -> None:
     assert Progress.from_document(document).fraction() == fraction
+
+
+def test_a_number_beyond_all_disks_is_not_told() -> None:
+    assert Progress.from_document({"phrase": "copying", "bytes_done": 10**400}).sentence() == "copying"
 
 
 def test_words_of_an_agent_are_cut_to_a_line() -> None:
