@@ -131,15 +131,18 @@ class Repository:
         return [path.name for path in locks.iterdir()] if locks.is_dir() else []
 
     def _is_dead(self, lock_id: str) -> bool:
-        """Whether a lock was left by a process of this machine whose number is another program's now."""
+        """Whether a lock was left by a process of this machine that is dead, whoever has its number now.
+
+        restic takes a zombie for a living process; a container's init may never reap it (proc(5), status).
+        """
         lock = reports.parse_lock(self._output("cat", "lock", lock_id, "--no-lock"))
         if lock is None or lock.hostname != socket.gethostname():
             return False
         try:
-            program = Path(f"/proc/{lock.pid}/comm").read_text(encoding="utf-8", errors="replace").strip()
+            process = Path(f"/proc/{lock.pid}/status").read_text(encoding="utf-8", errors="replace")
         except OSError:
             return False  # nobody's, which restic knows, or hidden from us
-        return program != "restic"
+        return not process.startswith("Name:\trestic\n") or "\nState:\tZ" in process
 
     def backup(
         self, directory: Path, *, host: str, tags: Iterable[str], on_message: OnMessage, parent: str = ""

@@ -36,6 +36,16 @@ def test_a_dead_lock_whose_process_number_another_program_has_is_removed(
     assert locks(asker) == []
 
 
+def test_the_lock_of_a_dead_process_that_nobody_reaped_is_removed(asker: Asker, small_tree: Path) -> None:
+    holder = holding_a_lock(asker)
+    holder.kill()
+    os.waitid(os.P_PID, holder.pid, os.WEXITED | os.WNOWAIT)
+    outcome = asker.backup(job={"source": str(small_tree), "keep": {"last": 1}})
+    holder.communicate()
+    assert outcome.result["warnings"] == []
+    assert locks(asker) == []
+
+
 def test_a_living_lock_stays_and_the_backup_is_made_all_the_same(asker: Asker, small_tree: Path) -> None:
     holder = holding_a_lock(asker)
     outcome = asker.ask("backup", job={"source": str(small_tree), "keep": {"last": 1}})
