@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from contract_keys import replace_keys
 from contract_servers import (
     FtpServer,
     Server,
@@ -60,6 +61,7 @@ class Asker:
         self.directory = directory
         self.destination = directory / "destination"
         self.destination.mkdir()
+        self.empty_repository = repository
         shutil.copytree(repository, self.destination / "repository")
         self.credentials = directory / "credentials"
         self.credentials.mkdir()
@@ -195,10 +197,12 @@ def agent(request: pytest.FixtureRequest) -> Path:
 
 @pytest.fixture(scope="session")
 def empty_repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A new repository, made once: making one takes restic a second, most of it for its key."""
+    """A new repository, made once, which opens quickly."""
     directory = tmp_path_factory.mktemp("empty")
     (directory / "password").write_text(PASSWORD)
     run_restic(directory / "repository", directory / "password", "init")
+    master_key = run_restic(directory / "repository", directory / "password", "cat", "masterkey")
+    replace_keys(directory / "repository", PASSWORD, master_key)
     return directory / "repository"
 
 

@@ -2,27 +2,31 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
 import random
 import select
+import shutil
 import signal
 import subprocess
+import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from contract_trees import contents
+from contract_trees import contents, make_odd_tree_for
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from conftest import Asker
 
+
 MOMENTS = int(os.environ.get("CNCOP_MOMENTS", "2"))
 """Into how many parts the time of a run is divided, to kill it once in each: 100 by hand."""
 
-LONGEST = 2.5  # seconds, of which a run takes most
 SLOW = 1 << 20  # bytes a second: a tree of 24 MiB takes half a minute, whatever the machine
 
 
@@ -128,23 +132,75 @@ def test_no_secret_is_in_an_argument_or_an_environment(asker: Asker, large_tree:
     assert b"pass word" not in seen
 
 
+@dataclass(frozen=True)
+class Before:
+    """A destination with one snapshot of a tree that was otherwise, and how many seconds that backup took."""
+
+    destination: Path
+    tree: Path
+    seconds: float
+
+
+@pytest.fixture(scope="session")
+def befores() -> dict[str, Before]:
+    """What was made for an agent already."""
+    return {}
+
+
+@pytest.fixture
+def before(
+    asker: Asker, befores: dict[str, Before], tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Before:
+    """The past of this agent's job, which another test may have made."""
+    name = asker.agent.name
+    if name not in befores:
+        root = tmp_path_factory.mktemp("before")
+        make_odd_tree_for(name, root / "tree")
+        (root / "tree" / "plain").write_text("was otherwise")
+        (root / "tree" / "only before").mkdir()
+        (root / "tree" / "only before" / "file").write_bytes(os.urandom(1 << 20))
+        begun = time.monotonic()
+        asker.backup(job={"source": asker.at(root / "tree")})
+        befores[name] = Before(root / "destination", root / "tree", time.monotonic() - begun)
+        asker.destination.rename(root / "destination")
+        shutil.copytree(asker.empty_repository, tmp_path / "destination" / "repository")
+    return befores[name]
+
+
 @pytest.mark.parametrize("moment", range(MOMENTS))
 def test_killed_at_any_instant_no_snapshot_lies_and_the_next_run_succeeds(
-    asker: Asker, tree: Path, tmp_path: Path, moment: int
+    asker: Asker, tree: Path, before: Before, tmp_path: Path, moment: int
 ) -> None:
-    request = asker.request("backup", job={"source": asker.at(tree)})
-    child = asker.start(request)
-    ended = os.pidfd_open(child.pid)
-    select.select([ended], [], [], (moment + random.random()) / MOMENTS * LONGEST)  # noqa: S311
-    os.close(ended)
-    child.kill()
-    child.communicate()
+    """Half of the runs are a job's first; half of the kills hit all of a run at once, as systemd's do."""
+    is_first, hits_all = moment % 2 == 0, moment % 4 in (1, 2)
+    if not is_first:
+        shutil.rmtree(asker.destination)
+        subprocess.run(["cp", "-a", before.destination, asker.destination], check=True)
+    known = {snapshot["id"]: before.tree for snapshot in asker.snapshots()}
+    job = {"source": asker.at(tree), "keep": {"last": 1}}
+    child = asker.start(asker.request("backup", job=job))
+    latest = before.seconds * (1 if is_first else 1.5)
+    was_at_work = kill_within(child, (moment + random.random()) / MOMENTS * latest, hits_all)  # noqa: S311
+    print("killed at work" if was_at_work else "ended before")  # for `pytest -rP`
     for snapshot in asker.snapshots():
         assert asker.restore(tmp_path / snapshot["id"], snapshot=snapshot["id"]).status == 0
-        assert asker.carried(tmp_path / snapshot["id"]) == asker.carried(tree)
-    asker.backup(job={"source": asker.at(tree)})
+        assert asker.carried(tmp_path / snapshot["id"]) == asker.carried(known.get(snapshot["id"], tree))
+    asker.backup(job=job)
     assert asker.restore(tmp_path / "after").status == 0
     assert asker.carried(tmp_path / "after") == asker.carried(tree)
+
+
+def kill_within(child: subprocess.Popen[bytes], seconds: float, hits_all: bool) -> bool:
+    """Kill an agent, and perhaps what it started, unless it ends before; whether it was still at work."""
+    ended = os.pidfd_open(child.pid)
+    was_at_work = not select.select([ended], [], [], seconds)[0]
+    os.close(ended)
+    victims = descendants(child.pid) if was_at_work and hits_all else []
+    for victim in (child.pid, *victims):
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(victim, signal.SIGKILL)
+    child.communicate()
+    return was_at_work
 
 
 def holding_a_lock(asker: Asker, through: Sequence[str] = ()) -> subprocess.Popen[bytes]:
