@@ -9,7 +9,9 @@ import click
 
 from cncopctl.cli.options import complete_job, installation_options, json_option
 from cncopctl.core.choice import choose_job
-from cncopctl.core.faults import ProfileError
+from cncopctl.core.compiled import CompiledJob
+from cncopctl.core.errors import UsageError
+from cncopctl.core.faults import ProfileError, shown
 from cncopctl.core.host import Host
 from cncopctl.core.job import Profile
 from cncopctl.core.layout import Layout
@@ -41,10 +43,25 @@ def command(layout: Layout, *, job: str | None, as_json: bool) -> int:
 
 
 def _check_job(layout: Layout, word: str, *, as_json: bool) -> int:
-    job = choose_job(word, read_compiled_jobs(layout.compiled_jobs))
+    job = _installed(layout, word)
     result = call_agent(layout, job, "check", {}, lambda _: None)
     click.echo(json.dumps(result, indent=2) if as_json else f"{job.id}: {result.get('phrase', 'OK')}")
     return 0
+
+
+def _installed(layout: Layout, word: str) -> CompiledJob:
+    """The job that is meant; one that only the profile has cannot be asked yet."""
+    installed = read_compiled_jobs(layout.compiled_jobs)
+    try:
+        return choose_job(word, installed)
+    except UsageError as error:
+        profile = load_profile(layout, observe_host(layout, systemd_version()), profile_files(layout))
+        if not {word} & {name for job in profile.jobs.values() for name in (job.id, job.title)}:
+            raise
+        raise UsageError(
+            f"the profile has the job {shown(word)}, but it is not installed yet",
+            "run: cncopctl sync-profile",
+        ) from error
 
 
 def _check_profile(layout: Layout, *, as_json: bool) -> int:

@@ -10,6 +10,7 @@ import click
 
 from cncopctl.cli.options import installation_options, json_option, manager_of
 from cncopctl.cli.terminal import print_table
+from cncopctl.cli.words import Words
 from cncopctl.core.credential_names import REPOSITORY_PASSWORD
 from cncopctl.core.errors import UsageError
 from cncopctl.core.faults import nearest, shown
@@ -23,7 +24,7 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 _MOST_BYTES = 1024 * 1024
 
 
-@click.group("credential")
+@click.group("credential", cls=Words)
 def command() -> None:
     """Store, list, show and remove keys and passwords.
 

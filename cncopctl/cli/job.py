@@ -8,8 +8,16 @@ from typing import Any
 
 import click
 
-from cncopctl.cli.options import choose, complete_job, installation_options, json_option, manager_of
+from cncopctl.cli.options import (
+    choose,
+    complete_job,
+    installation_options,
+    json_option,
+    manager_of,
+    name_or_all,
+)
 from cncopctl.cli.terminal import print_table, show_minute
+from cncopctl.cli.words import Words
 from cncopctl.core.choice import Named
 from cncopctl.core.faults import printable
 from cncopctl.core.layout import Layout
@@ -32,7 +40,7 @@ def _event(name: str) -> Callable[[Callable[..., int]], click.Command]:
     return decorate
 
 
-@click.group("job", invoke_without_command=True)
+@click.group("job", cls=Words, invoke_without_command=True)
 @json_option
 @installation_options
 @click.pass_context
@@ -115,8 +123,7 @@ def _start(layout: Layout, *, jobs: tuple[str, ...], alljobs: bool, as_json: boo
     from cncopctl.edges.halts import read_halts
     from cncopctl.verbs.life_cycle import start_jobs
 
-    if bool(jobs) == alljobs:
-        raise click.UsageError("name the jobs, or take all with -a")
+    name_or_all(jobs, alljobs=alljobs)
     everything: list[Named] = [*read_halts(layout.halts).values(), *read_compiled_jobs(layout.compiled_jobs)]
     known = {job.id: job for job in everything}
     chosen = list(known.values()) if alljobs else choose_jobs(jobs, list(known.values()))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import importlib
 import os
 import sys
@@ -11,8 +12,9 @@ from typing import Any
 import click
 
 from cncopctl import __version__
-from cncopctl.core.errors import CncopError
-from cncopctl.core.faults import ProfileError, nearest, printable
+from cncopctl.cli.words import Words
+from cncopctl.core.errors import CncopError, InstallError
+from cncopctl.core.faults import ProfileError, printable
 
 # Each command is imported when it is asked for: `cncopctl jobs` does not wait for what a sync needs.
 _COMMANDS = {
@@ -43,6 +45,14 @@ _COMMANDS = {
     "why": "Say why a job does what it does, or does not run.",
 }
 
+# Which files and which kind of installation, as most commands take them: typed in front they are not understood.
+_OF_COMMANDS = ("--system", "--user", "--root", "--json")
+# What a machine may do to any program that writes: foreseeable, though nobody can say where.
+_ENVIRONMENT = frozenset(
+    getattr(errno, name)
+    for name in ("EACCES", "EPERM", "EROFS", "ENOSPC", "EDQUOT", "EFBIG", "EIO", "EMFILE")
+)
+
 HELP_OPTIONS = {"help_option_names": ["-h", "-?", "--help"], "max_content_width": 100}
 
 
@@ -54,15 +64,14 @@ class Program(click.Command):
             status = super().invoke(ctx)
             sys.stdout.flush()
         except BrokenPipeError:
-            # Whoever read our output has had enough. click would end with 1, which says that we are at fault;
-            # and Python would complain again while flushing at exit.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            # Whoever read our output has had enough. click would end with 1, which says that we are at fault.
+            _drop_output()
             return 0
         return status
 
 
-class _Commands(Program, click.Group):
-    """The group of all commands, each imported on demand; a word that is none gets a hint."""
+class _Commands(Program, Words):
+    """The group of all commands, each imported on demand."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(_COMMANDS)
@@ -73,15 +82,6 @@ class _Commands(Program, click.Group):
         module = importlib.import_module(f"cncopctl.cli.{cmd_name.replace('-', '_')}")
         command: click.Command = module.command
         return command
-
-    def resolve_command(
-        self, ctx: click.Context, args: list[str]
-    ) -> tuple[str | None, click.Command | None, list[str]]:
-        if args and args[0] not in _COMMANDS and not args[0].startswith("-"):
-            meant = nearest(args[0], _COMMANDS)
-            hint = f"did you mean {meant}?" if meant else f"commands are: {', '.join(_COMMANDS)}"
-            raise click.UsageError(f"no such command: {args[0]}\nhint: {hint}", ctx)
-        return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
@@ -114,6 +114,7 @@ def main() -> int:
 
 def run_program(command: click.Command, program: str) -> int:
     """Run one of our programs and return its exit status; what goes wrong is said on stderr, in words that help."""
+    _open_missing_streams()
     try:
         status = command.main(prog_name=program, standalone_mode=False)
         return status if isinstance(status, int) else 0
@@ -128,10 +129,38 @@ def run_program(command: click.Command, program: str) -> int:
     except (KeyboardInterrupt, click.Abort):
         print(f"{program}: interrupted", file=sys.stderr)
         return 130
-    except Exception:  # noqa: BLE001 - the last word on what we did not foresee
+    except Exception as error:  # noqa: BLE001 - the last word on what we did not foresee
+        if isinstance(error, OSError) and error.errno in _ENVIRONMENT:
+            return _machine_says(error, program)
         traceback.print_exc()
         print(f"{program}: this is a bug: please report it with the lines above", file=sys.stderr)
         return 1
+
+
+def _open_missing_streams() -> None:
+    """Python has None for a standard stream that the caller has closed (`>&-`)."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115, PTH123 - to the end
+
+
+def _drop_output() -> None:
+    """Lead stdout to nowhere: Python would complain again while it writes out the rest at exit."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _machine_says(error: OSError, program: str) -> int:
+    """Tell what the machine has refused: of a file by its name, else of our output."""
+    place, hint = "the output cannot be written", "is the disk full?"
+    if error.filename is None:
+        _drop_output()
+    else:
+        place, hint = (
+            os.fsdecode(error.filename),
+            "is the disk full, or are rights missing? try again with sudo",
+        )
+    _print(f"{program}: {place}: {error.strerror}", hint)
+    return InstallError.exit_status
 
 
 def _say(error: CncopError, program: str) -> None:
@@ -155,6 +184,8 @@ def _usage(error: click.UsageError, program: str) -> int:
     if isinstance(error, click.NoSuchOption):
         message = f"no such option: {error.option_name}"
         hint = f"did you mean {' or '.join(error.possibilities)}?" if error.possibilities else ""
+        if error.option_name in _OF_COMMANDS and isinstance(error.ctx and error.ctx.command, click.Group):
+            hint = f"it stands behind the command: {program} jobs {error.option_name} …"
     place = error.ctx.command_path if error.ctx else program
     _print(f"{place}: {message}", hint or f"see: {place} --help")
     return 2

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from cncopctl.core.errors import UsageError
 from cncopctl.core.layout import Layout, Scope
 from cncopctl.verbs.choose_layout import choose_layout
 
@@ -45,19 +46,32 @@ def installation_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return with_layout
 
 
+def name_or_all(words: tuple[str, ...], *, alljobs: bool) -> None:
+    """See to it that a command line either names jobs or takes all.
+
+    Raises:
+        click.UsageError: it does neither, or both.
+    """
+    if words and alljobs:
+        raise click.UsageError("either name the jobs, or take all with -a")
+    if not words and not alljobs:
+        raise click.UsageError("name the jobs, or take all with -a")
+
+
 def choose(layout: Layout, words: tuple[str, ...], *, alljobs: bool) -> list[CompiledJob]:
     """The installed jobs that `words` name, or all of them.
 
     Raises:
-        UsageError: a word names no job.
+        UsageError: a word names no job, or there is none at all.
         InstallError: a compiled job cannot be read.
     """
     from cncopctl.core.choice import choose_jobs
     from cncopctl.edges.compiled_jobs import read_compiled_jobs
 
-    if bool(words) == alljobs:
-        raise click.UsageError("name the jobs, or take all with -a")
+    name_or_all(words, alljobs=alljobs)
     installed = read_compiled_jobs(layout.compiled_jobs)
+    if alljobs and not installed:
+        raise UsageError("no job is installed", f"write {layout.profile}, then run: cncopctl sync-profile")
     return installed if alljobs else choose_jobs(words, installed)
 
 
@@ -71,8 +85,7 @@ def choose_backups(layout: Layout, words: tuple[str, ...], *, alljobs: bool) -> 
     from cncopctl.core.choice import all_backups, choose_backup
     from cncopctl.edges.compiled_jobs import read_compiled_jobs
 
-    if bool(words) == alljobs:
-        raise click.UsageError("name the jobs, or take all with -a")
+    name_or_all(words, alljobs=alljobs)
     installed = read_compiled_jobs(layout.compiled_jobs)
     if words:
         return [choose_backup(word, installed) for word in words]

@@ -44,7 +44,7 @@ def command(layout: Layout, *, as_json: bool) -> int:
     if as_json:
         click.echo(json.dumps(_document(states, found), indent=2))
     elif not jobs:
-        click.echo("no jobs are installed; see: cncopctl jobs")
+        click.echo("no jobs are installed: write a profile, then run cncopctl sync-profile")
     else:
         _print(states, found, now)
     return 3 if any(verdict.state is State.CRITICAL for verdict in found) else 0

@@ -115,7 +115,9 @@ def _hint(word: str, jobs: Sequence[Named]) -> str:
         return "no job is installed yet: write a profile, then run cncopctl sync-profile"
     names = {name: job.id for job in jobs for name in (job.id, job.title)}
     meant = nearest(word, names)
-    return f"did you mean {names[meant]}?" if meant else "see: cncopctl jobs"
+    if meant:
+        return f"did you mean {names[meant]}?"
+    return "see: cncopctl jobs; a new one is there after: cncopctl sync-profile"
 
 
 def in_order(jobs: Iterable[CompiledJob]) -> list[CompiledJob]:

@@ -71,7 +71,12 @@ def _as_toml(value: object, depth: int = 3) -> str:
 
 
 def printable(text: str) -> str:
-    """`text` with everything that could drive a terminal written as an escape."""
-    return "".join(
-        c if c.isprintable() else c.encode("unicode_escape", "surrogatepass").decode() for c in text
-    )
+    """`text` with everything that could drive a terminal written as an escape, and bytes that are no UTF-8."""
+    return "".join(c if c.isprintable() else _escape(c) for c in text)
+
+
+def _escape(character: str) -> str:
+    """A byte that could not be decoded stands in for itself as one of 128 surrogates (PEP 383)."""
+    if "\udc80" <= character <= "\udcff":
+        return f"\\x{ord(character) - 0xDC00:02x}"
+    return character.encode("unicode_escape", "surrogatepass").decode()

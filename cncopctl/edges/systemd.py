@@ -29,7 +29,8 @@ _TIMER = b"org.freedesktop.systemd1.Timer"
 _SERVICE = b"org.freedesktop.systemd1.Service"
 _NEVER = 2**63  # systemd writes "infinity" as the largest number of microseconds
 _STRING, _ARRAY, _END = ord("s"), ord("a"), -1
-
+# How sd-bus words EPERM and EACCES, and polkit that it would have to ask (sd-bus-errors(3)).
+_NOT_ALLOWED = ("authentication required", "Access denied", "Permission denied", "Operation not permitted")
 
 # How long to wait for news of a unit before asking for its state again.
 _MOMENT = 0.1
@@ -269,14 +270,17 @@ class Systemd:
 
     def _refused(self, method: str, subject: str, error: Exception) -> SystemdError:
         what = " ".join(part for part in ("systemd refused", method, subject) if part)
-        return SystemdError(
-            f"{what}: {_words(error)}",
-            f"look at: {self._systemctl('status', subject) if subject else 'journalctl -b'}",
-        )
+        hint = f"look at: {self._systemctl('status', subject) if subject else 'journalctl -b'}"
+        if any(word in str(error) for word in _NOT_ALLOWED):
+            hint = "try again with sudo"
+        return SystemdError(f"{what}: {_words(error)}", hint)
 
     def _unreachable(self, error: Exception) -> SystemdError:
         if self._user:
-            hint = "log in as that user, or for jobs without a login: loginctl enable-linger USER"
+            hint = (
+                "for the system's jobs, try again with sudo; for your own, log in as that user (su and sudo are no "
+                "logins), or for jobs without a login: loginctl enable-linger USER"
+            )
         else:
             hint = "on a machine without systemd, use --root DIR to look at what would be installed"
         return SystemdError(

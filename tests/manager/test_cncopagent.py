@@ -93,7 +93,13 @@ def test_types_have_no_case(shared: Installation, program: tuple[str | Path, ...
     ("words", "said"),
     [
         (["Beta, twice"], ['several jobs have the title "Beta, twice"', "hint: name it by its id: b, c"]),
-        (["nothing"], ['there is no job "nothing"', "hint: see: cncopctl jobs"]),
+        (
+            ["nothing"],
+            [
+                'there is no job "nothing"',
+                "hint: see: cncopctl jobs; a new one is there after: cncopctl sync-profile",
+            ],
+        ),
         (["alpa"], ['there is no job "alpa"', "hint: did you mean z?"]),
         (["-t", "sftp"], ['no job is of type "sftp"', "hint: installed are jobs of type: RSYNC"]),
         ([], ["which jobs?", "hint: name the jobs, or take all with -a, or all of a type with -t TYPE"]),

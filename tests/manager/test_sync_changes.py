@@ -314,7 +314,10 @@ def test_a_manager_that_does_not_answer_is_status_13(tmp_path: Path, manager: Us
     assert done.returncode == 13
     message, hint = done.stderr.splitlines()
     assert message.startswith("cncopctl: no user manager of systemd answers: ")
-    assert hint == "hint: log in as that user, or for jobs without a login: loginctl enable-linger USER"
+    assert hint == (
+        "hint: for the system's jobs, try again with sudo; for your own, log in as that user (su and sudo are no "
+        "logins), or for jobs without a login: loginctl enable-linger USER"
+    )
     assert not (installation.state / "jobs").exists()
 
 

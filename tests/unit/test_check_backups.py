@@ -101,7 +101,7 @@ def test_a_pause_is_somebodys_will(past: Past) -> None:
         (["--grace", "-1h"], '"-1h" is no span'),
         (["--loud"], "No such option: --loud"),
         (["-c", "soon"], '"soon" is no span: write one such as 90m, 26h or 8d'),
-        (["b"], 'there is no job "b" (see: cncopctl jobs)'),
+        (["b"], 'there is no job "b" (see: cncopctl jobs; a new one is there after: cncopctl sync-profile)'),
     ],
 )
 def test_what_is_asked_wrong_is_unknown(past: Past, words: list[str], said: str) -> None:

@@ -53,4 +53,7 @@ def test_many_of_a_kind_still_fit_on_a_screen(tmp_path: Path) -> None:
 
 
 def test_without_jobs_it_says_so(tmp_path: Path) -> None:
-    assert Past(tmp_path).say("status") == "no jobs are installed; see: cncopctl jobs\n"
+    assert (
+        Past(tmp_path).say("status")
+        == "no jobs are installed: write a profile, then run cncopctl sync-profile\n"
+    )

@@ -1,0 +1,21 @@
+"""Commands that have commands of their own."""
+
+from __future__ import annotations
+
+import click
+
+from cncopctl.core.faults import nearest
+
+
+class Words(click.Group):
+    """A group of subcommands; a word that is none of them gets the nearest as a hint."""
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        known = self.list_commands(ctx)
+        if args and args[0] not in known and not args[0].startswith("-"):
+            meant = nearest(args[0], known)
+            hint = f"did you mean {meant}?" if meant else f"commands are: {', '.join(known)}"
+            raise click.UsageError(f"no such command: {args[0]}\nhint: {hint}", ctx)
+        return super().resolve_command(ctx, args)

@@ -1,0 +1,96 @@
+"""What cncopctl says to words that it does not know, and where nobody can hear it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from .past import HOUR, PROGRAMS, Past
+
+
+def type_it(line: str, root: Path) -> subprocess.CompletedProcess[bytes]:
+    """Type a line at a shell; `$ROOT` is an installation."""
+    environment = {**os.environ, "ROOT": str(root), "PATH": f"{PROGRAMS}:{os.environ['PATH']}"}
+    return subprocess.run(
+        ["sh", "-c", line],
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        timeout=60,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        ("cncopctl jbos", "cncopctl: no such command: jbos\nhint: did you mean jobs?\n"),
+        ("cncopctl job sotp web", "cncopctl job: no such command: sotp\nhint: did you mean stop?\n"),
+        (
+            "cncopctl job notes",
+            "cncopctl job: no such command: notes\nhint: commands are: abort, remove, start, stop\n",
+        ),
+        ("cncopctl credential lst", "cncopctl credential: no such command: lst\nhint: did you mean list?\n"),
+        (
+            "cncopctl --root $ROOT jobs",
+            "cncopctl: no such option: --root\nhint: it stands behind the command: cncopctl jobs --root …\n",
+        ),
+        (
+            "cncopctl --user",
+            "cncopctl: no such option: --user\nhint: it stands behind the command: cncopctl jobs --user …\n",
+        ),
+        (
+            "cncopctl pause -a web --root $ROOT",
+            "cncopctl pause: either name the jobs, or take all with -a\nhint: see: cncopctl pause --help\n",
+        ),
+    ],
+)
+def test_a_wrong_word_gets_the_right_one(tmp_path: Path, line: str, told: str) -> None:
+    done = type_it(line, tmp_path)
+    assert (done.returncode, done.stderr.decode()) == (2, told)
+
+
+@pytest.mark.parametrize("command", ["pause -a", "resume -a", "job stop -a", "job remove -a"])
+def test_all_of_no_jobs_is_no_success(tmp_path: Path, command: str) -> None:
+    said = Past(tmp_path).say(*command.split(), status=2)
+    assert said.startswith("cncopctl: no job is installed\nhint: write ")
+
+
+def test_bytes_that_are_no_text_are_shown_as_such(tmp_path: Path) -> None:
+    done = type_it("cncopctl why \"$(printf 'n\\377')\" --root $ROOT", tmp_path)
+    assert done.stderr.startswith(b'cncopctl: there is no job "n\\xff"\n')
+
+
+@pytest.mark.parametrize("command", ["jobs", "status", "history", "job", "schedules", "why a"])
+def test_a_full_disk_behind_the_output_is_told(tmp_path: Path, command: str) -> None:
+    past = Past(tmp_path)
+    past.job("a", past.daily(3 * HOUR))
+    past.run("a", 3 * HOUR)
+    done = type_it(f"cncopctl {command} --root $ROOT > /dev/full", tmp_path)
+    told = "cncopctl: the output cannot be written: No space left on device\nhint: is the disk full?\n"
+    assert (done.returncode, done.stderr.decode()) == (12, told)
+
+
+@pytest.mark.parametrize("closed", [">&-", "2>&-", "<&-", ">&- 2>&- <&-"])
+def test_streams_that_are_closed_are_no_fault(tmp_path: Path, closed: str) -> None:
+    past = Past(tmp_path)
+    past.job("a", past.daily(3 * HOUR))
+    done = type_it(f"cncopctl jobs --root $ROOT {closed}", tmp_path)
+    assert (done.returncode, done.stderr) == (0, b"")
+
+
+def test_a_job_that_was_not_synced_yet_is_not_called_unknown(tmp_path: Path) -> None:
+    profile = tmp_path / "Config/profile.toml"
+    profile.parent.mkdir()
+    profile.write_text(
+        'schema = 1\n[[job]]\nid = "a"\ntype = "RSYNC"\nschedule = "@daily"\nsource = "/srv"\n'
+    )
+    said = Past(tmp_path).say("check", "a", status=2)
+    assert said.splitlines() == [
+        'cncopctl: the profile has the job "a", but it is not installed yet',
+        "hint: run: cncopctl sync-profile",
+    ]
+    assert 'there is no job "b"' in Past(tmp_path).say("check", "b", status=2)
