@@ -77,6 +77,7 @@ class Asker:
             "keep": {},
         }
         self.place = ""
+        self.patience = 60  # seconds that an action may take once its progress has ended
 
     def at(self, path: Path | str) -> str:
         """A path of this machine as the agent reaches it: itself, or through the server of its kind."""
@@ -144,7 +145,7 @@ class Asker:
 
     def finish(self, child: subprocess.Popen[bytes]) -> Outcome:
         """Wait for the agent's end and collect what it left."""
-        stdout, stderr = child.communicate(timeout=60)
+        stdout, stderr = child.communicate(timeout=self.patience)
         path = self.directory / "result.json"
         result = json.loads(path.read_bytes()) if path.exists() else {}
         return Outcome(child.returncode, result, stdout, stderr.decode(errors="replace"))

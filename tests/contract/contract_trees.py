@@ -85,10 +85,14 @@ def _write(path: bytes, content: bytes) -> None:
         file.write(content)
 
 
-def described(root: Path) -> dict[str, tuple[object, ...]]:
+Described = dict[str, tuple[Any, ...]]
+_SAID = ("mode", "owner", "group", "time", "content", "extended attributes", "hard links")
+
+
+def described(root: Path) -> Described:
     """All that a backup has to bring back, by path; hard links by the first path of each file."""
     first_of: dict[int, bytes] = {}
-    said: dict[str, tuple[object, ...]] = {}
+    said: Described = {}
     base = os.fsencode(root)
     paths = [base]
     for where, directories, files in os.walk(base):
@@ -166,14 +170,23 @@ _CARRIES: dict[str, _Carry] = {
 _DROPS = {"backupagentsftp": "p", "backupagentftp": "p", "backupagentcifs": "pl"}
 
 
-def carried(agent: str, root: Path) -> dict[str, tuple[Any, ...]]:
+def carried(agent: str, tree: Path | Described) -> dict[str, tuple[Any, ...]]:
     """What of a tree an agent has to bring back: all that its protocol carries (agents/README.md)."""
     carries = _CARRIES.get(agent, _by_rsync)
     return {
         path: carries(entry)
-        for path, entry in described(root).items()
+        for path, entry in (described(tree) if isinstance(tree, Path) else tree).items()
         if str(entry[0])[0] not in _DROPS.get(agent, "")
     }
+
+
+def different(before: Described, after: Described) -> dict[str, int]:
+    """What differs in two trees, and in how many paths."""
+    counts = {"path": len(before.keys() ^ after.keys())}
+    for path in before.keys() & after.keys():
+        for name, one, other in zip(_SAID, before[path], after[path], strict=True):
+            counts[name] = counts.get(name, 0) + (one != other)
+    return {name: count for name, count in counts.items() if count}
 
 
 def make_odd_tree_for(agent: str, root: Path) -> None:
