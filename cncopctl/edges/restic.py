@@ -7,6 +7,7 @@ programs are run is an argument, so that an agent can show their progress and pa
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import socket
 import subprocess
@@ -127,8 +128,10 @@ class Repository:
             self._run("unlock", "--remove-all")
 
     def _lock_ids(self) -> list[str]:
+        """The locks there are. What else is beside them, a killed restic was about to make one of."""
         locks = self.directory / "locks"
-        return [path.name for path in locks.iterdir()] if locks.is_dir() else []
+        names = [path.name for path in locks.iterdir()] if locks.is_dir() else []
+        return [name for name in names if re.fullmatch("[0-9a-f]{64}", name)]
 
     def _is_dead(self, lock_id: str) -> bool:
         """Whether a lock was left by a process of this machine that is dead, whoever has its number now.

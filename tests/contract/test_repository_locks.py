@@ -46,6 +46,22 @@ def test_the_lock_of_a_dead_process_that_nobody_reaped_is_removed(asker: Asker, 
     assert locks(asker) == []
 
 
+def test_a_lock_that_a_killed_restic_had_half_written_is_in_nobodys_way(
+    asker: Asker, small_tree: Path
+) -> None:
+    """It writes each file under a name of its own, `<id>-tmp-<number>`, and renames it."""
+    half = asker.destination / "repository" / "locks" / f"{'0' * 64}-tmp-123456789"
+    half.write_bytes(b"half")
+    job = {"source": str(small_tree), "keep": {"last": 1}}
+    assert asker.backup(job=job).result["warnings"] == []
+    holder = holding_a_lock(asker)
+    assert asker.ask("prune", job=job).status == 75
+    holder.kill()
+    os.waitid(os.P_PID, holder.pid, os.WEXITED | os.WNOWAIT)
+    assert asker.ask("prune", job=job).status == 0
+    holder.communicate()
+
+
 def test_a_living_lock_stays_and_the_backup_is_made_all_the_same(asker: Asker, small_tree: Path) -> None:
     holder = holding_a_lock(asker)
     outcome = asker.ask("backup", job={"source": str(small_tree), "keep": {"last": 1}})
