@@ -4,7 +4,8 @@
     proof/samples/<id>.json     hashes of some files of a snapshot, drawn anew for each
     proof/drills.json           the last drills, and which part of the repository was read last
 
-All of it can be lost without harm: the past is read from the repository's tags, drills compare sizes alone.
+All of it can be lost without harm: the past is read from the repository's tags, drills compare sizes alone. What
+is there and cannot be understood is told, and written anew by the next run.
 """
 
 from __future__ import annotations
@@ -31,6 +32,10 @@ HEAD = 16 << 20
 _DRILLS = 50
 
 
+class DamagedError(ValueError):
+    """A file of the proof is there, and nothing that we wrote: a disk or somebody has changed it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Sample:
     """A file as it was at backup; `sha256` is of its first `hashed` bytes."""
@@ -44,13 +49,24 @@ class Sample:
         """Whether all of the file was hashed."""
         return self.hashed == self.size
 
+    def is_fit(self) -> bool:
+        """Whether it can be one of ours: of numbers, text, and a path that stays below where it is restored."""
+        numbers = type(self.size) is int and type(self.hashed) is int and 0 <= self.hashed <= self.size
+        words = isinstance(self.path, str) and isinstance(self.sha256, str)
+        return numbers and words and not {"", ".", ".."} & set(self.path.split("/")) and "\0" not in self.path
+
 
 def read_past(proof: Path) -> Past | None:
-    """What the last backups held; None where that is not known here."""
+    """What the last backups held; None where that was never noted here.
+
+    Raises:
+        DamagedError: what was noted cannot be understood.
+    """
+    document = _read(proof / "past.json")
     try:
-        return Past.from_document(_read(proof / "past.json"))
-    except (KeyError, TypeError, ValueError):
-        return None
+        return Past.from_document(document) if document is not None else None
+    except (KeyError, TypeError, ValueError) as error:
+        raise DamagedError(str(proof / "past.json")) from error
 
 
 def past_of(snapshots: Iterable[Snapshot]) -> Past:
@@ -140,11 +156,20 @@ def write_samples(proof: Path, snapshot_id: str, samples: Iterable[Sample]) -> N
 
 
 def read_samples(proof: Path, snapshot_id: str) -> list[Sample]:
-    """The samples of a snapshot; none where none were kept."""
+    """The samples of a snapshot; none where none were kept.
+
+    Raises:
+        DamagedError: what was kept cannot be understood.
+    """
+    path = proof / "samples" / f"{snapshot_id}.json"
+    document = _read(path)
     try:
-        return [Sample(**entry) for entry in _read(proof / "samples" / f"{snapshot_id}.json")["files"]]
-    except (KeyError, TypeError, ValueError):
-        return []
+        samples = [Sample(**entry) for entry in document["files"]] if document is not None else []
+    except (KeyError, TypeError) as error:
+        raise DamagedError(str(path)) from error
+    if not all(sample.is_fit() for sample in samples):
+        raise DamagedError(str(path))
+    return samples
 
 
 def forget_samples(proof: Path, kept: Iterable[Snapshot]) -> None:
@@ -166,12 +191,19 @@ class Drills:
 
     @classmethod
     def read(cls, proof: Path) -> Drills:
-        """What is known of the last drills."""
-        try:
-            document = _read(proof / "drills.json")
-            return cls(int(document["part"]), max(1, int(document["of"])), tuple(document["drills"]))
-        except (KeyError, TypeError, ValueError):
-            return cls()
+        """What is known of the last drills.
+
+        Raises:
+            DamagedError: what was noted of them cannot be understood.
+        """
+        document = _read(proof / "drills.json")
+        match document:
+            case None:
+                return cls()
+            case {"part": int(part), "of": int(of), "drills": [*drills]} if 0 <= part <= of and of:
+                return cls(part, of, tuple(drill for drill in drills if isinstance(drill, dict)))
+            case _:
+                raise DamagedError(str(proof / "drills.json"))
 
     def next_part(self, of: int) -> int:
         """The part to read next where there are `of` parts: after the last one, round and round."""
@@ -185,18 +217,20 @@ class Drills:
         _write(proof / "drills.json", {"part": part, "of": of, "drills": drills})
 
 
-def _read(path: Path) -> dict[str, Any]:
-    """A JSON object from a file.
+def _read(path: Path) -> dict[str, Any] | None:
+    """A JSON object from a file; None where there is no such file.
 
     Raises:
-        ValueError: there is none.
+        DamagedError: it cannot be read, or has something else in it.
     """
     try:
         document = json.loads(path.read_bytes())
-    except OSError as error:
-        raise ValueError(str(error)) from error
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, RecursionError) as error:
+        raise DamagedError(str(path)) from error
     if not isinstance(document, dict):
-        raise ValueError(f"{path} has no object in it")
+        raise DamagedError(str(path))
     return document
 
 

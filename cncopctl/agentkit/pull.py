@@ -96,7 +96,7 @@ def backup(request: Request, progress: Progress, fetch: Fetch) -> Result:
         shutil.rmtree(place.partial, ignore_errors=True)
         repository.ensure()
         repository.remove_stale_locks()
-        past = _past(request, place, repository)
+        past = _past(request, place, repository, fetched.warnings)
         fault = suspicion(request.job.guard, past, fetched.files, fetched.bytes)
         return _judged(_At(request, place, repository, use, progress), _Seen(fetched, past, fault))
 
@@ -152,7 +152,7 @@ def accept(request: Request, _progress: Progress) -> Result:
     """Take what the guard found fault with last as right: later runs are judged by it."""
     place = existing_place(request)
     with place.in_use() as use, use.alone():  # a run that is under way will note what it sees itself
-        past = _past(request, place, open_repository(request))
+        past = _past(request, place, open_repository(request), [])
         accepted = past.accepted()
         if accepted == past:
             return Result("nothing to accept: the guard found no fault with the last backup")
@@ -187,9 +187,15 @@ def _probe(directory: Path) -> None:
         os.fsync(probe.fileno())
 
 
-def _past(request: Request, place: Place, repository: Repository) -> Past:
+def _past(request: Request, place: Place, repository: Repository, warnings: list[str]) -> Past:
     """What the job's last backups held: as noted beside the repository, else as its tags tell."""
-    noted = proof.read_past(place.proof)
+    noted = None
+    try:
+        noted = proof.read_past(place.proof)
+    except proof.DamagedError as error:
+        warnings.append(
+            f"{error} was damaged: what earlier backups held was read from the repository instead"
+        )
     return proof.past_of(repository.snapshots(request.job.id)) if noted is None else noted
 
 

@@ -90,11 +90,11 @@ class _Drill:
     ) -> None:
         self._request, self._place, self._repository = request, place, repository
         self._taken, self._progress = taken, progress
-        self._before = proof.Drills.read(place.proof)
-        of = max(1, min(_MOST_PARTS, repository.size() // _PART))
         self._faults: list[str] = []
         self._hint = ""
         self._warnings: list[str] = []
+        self._before = self._past_drills()
+        of = max(1, min(_MOST_PARTS, repository.size() // _PART))
         self._told: dict[str, Any] = {
             "snapshot": taken[-1].id,
             "part": self._before.next_part(of),
@@ -103,6 +103,24 @@ class _Drill:
             "bytes": 0,
             "seconds": 0.0,
         }
+
+    def _past_drills(self) -> proof.Drills:
+        try:
+            return proof.Drills.read(self._place.proof)
+        except proof.DamagedError as error:
+            self._warnings.append(f"{error} was damaged: what was noted of earlier drills is lost")
+            return proof.Drills()
+
+    def _samples(self) -> list[proof.Sample]:
+        """What was hashed when the newest snapshot was taken; else what restic says of files, which has no hashes."""
+        sizes_alone = "so that sizes alone were compared"
+        try:
+            if samples := proof.read_samples(self._place.proof, self._taken[-1].id):
+                return samples
+            self._warnings.append(f"nothing was hashed at this backup, {sizes_alone}")
+        except proof.DamagedError as error:
+            self._warnings.append(f"{error} was damaged, {sizes_alone}")
+        return self._listed()
 
     def result(self) -> Result:
         """Do it all, note it, and tell of it."""
@@ -165,10 +183,7 @@ class _Drill:
 
     def _restore(self) -> None:
         wanted = self._request.job.drill.sample
-        samples = proof.read_samples(self._place.proof, self._taken[-1].id)
-        if not samples and wanted:
-            samples = self._listed()
-            self._warnings.append("nothing was hashed at this backup, so that sizes alone were compared")
+        samples = self._samples() if wanted else []
         chosen = random.sample(samples, min(wanted, len(samples)))
         begun = time.monotonic()
         try:

@@ -90,7 +90,14 @@ class Past:
         Raises:
             KeyError, TypeError, ValueError: it is not such a document.
         """
-        return cls(tuple(Count(**entry) for entry in document["backups"]))
+        counts = tuple(Count(**entry) for entry in document["backups"])
+        for count in counts:
+            numbers, words = (count.files, count.bytes), (count.run, count.snapshot)
+            if not (all(type(number) is int and number >= 0 for number in numbers)):
+                raise ValueError(f"no numbers of files and bytes: {numbers}")
+            if not all(isinstance(word, str) for word in words) or not isinstance(count.is_suspect, bool):
+                raise ValueError("no run, or no snapshot")
+        return cls(counts)
 
     def document(self) -> dict[str, Any]:
         """Plain values for JSON."""

@@ -131,3 +131,33 @@ def test_without_hashes_sizes_are_compared_and_that_is_said(backed_up: Asker) ->
     assert outcome.result["warnings"] == [
         "nothing was hashed at this backup, so that sizes alone were compared"
     ]
+
+
+DAMAGED = {
+    "cut off": b'{"files": [{"path": "readme", "si',
+    "empty": b"",
+    "zeros": bytes(4096),
+    "another kind": b'["files"]',
+    "another member": b'{"files": [{"path": "readme", "length": 6}]}',
+    "text for numbers": b'{"files": [{"path": "readme", "size": "6", "hashed": 6, "sha256": ""}]}',
+    "a path to elsewhere": b'{"files": [{"path": "../../x", "size": 6, "hashed": 6, "sha256": ""}]}',
+    "without an end": b"[" * 200_000,
+}
+
+
+@pytest.mark.parametrize("written", DAMAGED.values(), ids=DAMAGED)
+def test_hashes_and_notes_that_are_damaged_are_told_and_mended_by_the_next_run(
+    backed_up: Asker, small_tree: Path, written: bytes
+) -> None:
+    notes = backed_up.destination / "proof" / "drills.json"
+    samples_of(backed_up).write_bytes(written)
+    notes.write_bytes(written)
+    outcome = backed_up.ask("verify")
+    assert (outcome.status, outcome.result["drill"]["files"]) == (0, 3), outcome
+    assert outcome.result["warnings"] == [
+        f"{notes} was damaged: what was noted of earlier drills is lost",
+        f"{samples_of(backed_up)} was damaged, so that sizes alone were compared",
+    ]
+    backed_up.backup(job={"source": str(small_tree)})
+    assert backed_up.ask("verify").result["warnings"] == []
+    assert [drill["ok"] for drill in drills(backed_up)] == [True, True]

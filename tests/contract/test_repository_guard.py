@@ -86,14 +86,43 @@ def test_a_guard_that_is_off_lets_everything_pass(asker: Asker, source: Path) ->
     assert len(asker.snapshots()) == 1
 
 
-def test_a_past_that_was_lost_is_read_from_the_repository(asker: Asker, source: Path) -> None:
+@pytest.mark.parametrize(
+    "written",
+    [
+        b"{",
+        b"\xff\x00",
+        b"[]",
+        b'{"backups": 7}',
+        b'{"backups": [{"files": "20", "bytes": null}]}',
+        b'{"backups": [{"files": -1, "bytes": 0}]}',
+        b'{"backups": [{"files": 20, "bytes": 250, "snapshot": 3}]}',
+        b'{"backups": [{"files": 20, "bytes": 250, "is_suspect": "no"}]}',
+        b"[" * 200_000,
+    ],
+)
+def test_a_past_that_was_damaged_is_told_read_from_the_repository_and_mended(
+    asker: Asker, source: Path, written: bytes
+) -> None:
     backups(asker, source, 1)
     past = asker.destination / "proof" / "past.json"
     counted = json.loads(past.read_text())
-    past.write_text("{")
+    past.write_bytes(written)
     fill(source, 0)
-    assert "the last backup had 20 files" in asker.ask("backup", job={"source": str(source)}).phrase
+    outcome = asker.ask("backup", job={"source": str(source)})
+    assert "the last backup had 20 files" in outcome.phrase
+    assert outcome.result["warnings"] == [
+        f"{past} was damaged: what earlier backups held was read from the repository instead"
+    ]
     assert json.loads(past.read_text())["backups"][0] == counted["backups"][0]
+
+
+def test_a_past_that_was_lost_is_read_from_the_repository(asker: Asker, source: Path) -> None:
+    backups(asker, source, 1)
+    (asker.destination / "proof" / "past.json").unlink()
+    fill(source, 0)
+    outcome = asker.ask("backup", job={"source": str(source)})
+    assert "the last backup had 20 files" in outcome.phrase
+    assert outcome.result["warnings"] == []
 
 
 def test_a_guard_that_makes_no_sense_is_refused_with_64(asker: Asker, source: Path) -> None:
