@@ -12,7 +12,7 @@ import click
 
 from cncopctl.cli.options import choose, complete_job, installation_options, json_option, manager_of
 from cncopctl.cli.terminal import show_minute
-from cncopctl.core.errors import CncopError, SystemdError, UsageError
+from cncopctl.core.errors import CncopError, SystemdError
 from cncopctl.core.faults import printable
 from cncopctl.core.layout import Layout
 from cncopctl.core.overdue import Limits, State, Verdict
@@ -99,8 +99,6 @@ def command(
     limits = Limits(warning_age=warning, critical_age=critical)
     limits = limits if grace is None else Limits(grace, warning, critical)
     chosen = choose(layout, jobs, alljobs=not jobs)
-    if not chosen:
-        raise UsageError("no job is installed", "run: cncopctl sync-profile")
     timers, trouble = _timers(layout, chosen)
     found = verdicts(gather(layout, chosen, timers, now), timers, limits, show_minute, now)
     if as_json:

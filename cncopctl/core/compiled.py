@@ -56,9 +56,9 @@ class CompiledJob:
     `schedule_since` is when the schedule that the timers follow was installed: an instant before it is
     none of theirs, even where systemd, having reloaded, believes that it was missed. `schedules` has each
     as it was written, with its time zone. `values` is the job as its agent gets it, `blackout`
-    the document of a core.calendars.Blackout, `notify` that of a core.job.Notification. `max_parallel_jobs`
-    and `days_of_logs` are the settings of cncop3.ini at the last sync. Timers elapse up to `random_delay` seconds
-    later. `actions` are the steps of a run: one backup, or what the profile lists.
+    the document of a core.calendars.Blackout, `notify` that of a core.job.Notification. `max_parallel_jobs`,
+    `days_of_logs` and `days_of_history` are the settings of cncop3.ini at the last sync. Timers elapse up to
+    `random_delay` seconds later. `actions` are the steps of a run: one backup, or what the profile lists.
     """
 
     id: str
@@ -74,6 +74,7 @@ class CompiledJob:
     blackout: Mapping[str, Any] | None = None
     max_parallel_jobs: int = 2
     days_of_logs: int = 90
+    days_of_history: int = 400
     notify: Mapping[str, Any] | None = None
     actions: tuple[CompiledAction, ...] = ()
     random_delay: int = 0
@@ -107,6 +108,7 @@ class CompiledJob:
                 blackout=document.get("blackout"),
                 max_parallel_jobs=document.get("max_parallel_jobs", 2),
                 days_of_logs=document.get("days_of_logs", 90),
+                days_of_history=document.get("days_of_history", 400),
                 notify=document.get("notify"),
                 random_delay=document.get("random_delay", 0),
             )

@@ -24,10 +24,11 @@ _CREDENTIAL = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 
 @dataclass(frozen=True, slots=True)
 class Defaults:
-    """What holds for all jobs: the console's TCP port, days that logs are kept, jobs that may run at once."""
+    """What holds for all jobs: the console's TCP port, days that logs and the history go back, jobs at once."""
 
     scheduler_port: int = 59153
     days_of_logs: int = 90
+    days_of_history: int = 400
     max_parallel_jobs: int = 2
 
 
@@ -169,6 +170,15 @@ SETTINGS: tuple[Setting, ...] = (
         "90",
         "90",
         "Days that logs of runs are kept. The log of a run that has not ended is never removed.",
+        _number(1, 36500),
+    ),
+    Setting(
+        "defaults",
+        "days_of_history",
+        "400",
+        "400",
+        "Days that the history of runs goes back, of those on which anything ran. The last run of each job stays, "
+        "and so does the last of each outcome.",
         _number(1, 36500),
     ),
     Setting(

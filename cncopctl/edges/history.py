@@ -37,6 +37,14 @@ _WAITING = "unrecorded"
 _KNOWN = frozenset(field.name for field in fields(Run))
 _PATIENCE = 30.0
 _AHEAD = timedelta(hours=1)
+_DAY = len("2026-11-20")
+_OLDEST_DAY = "SELECT DISTINCT substr(started, 1, 10) AS day FROM run ORDER BY day DESC LIMIT 1 OFFSET ?"
+_DELETE_OLD = """DELETE FROM run WHERE started < ? AND rowid NOT IN (
+    SELECT number FROM (
+        SELECT rowid AS number, row_number() OVER (PARTITION BY job, outcome ORDER BY started DESC) AS place
+        FROM run WHERE started <= ?
+    ) WHERE place = 1
+)"""
 
 
 class History:
@@ -51,8 +59,10 @@ class History:
         self._patience = patience
         self._waiting = path.with_name(_WAITING)
 
-    def add(self, run: Run) -> str:
+    def add(self, run: Run, days: int | None = None) -> str:
         """Keep `run`; adding it once more changes nothing, so that a close may be repeated.
+
+        With `days`, runs that are older are removed, once for each day on which anything runs: see `_forget`.
 
         Returns what is wrong with the database, "" where nothing is: the run then waits beside it.
 
@@ -62,8 +72,11 @@ class History:
         try:
             with self._open("rwc") as database:
                 self._migrate(database)
+                is_new_day = days is not None and _is_first_of_its_day(database, run)
                 taken = [waiting for waiting in self._kept_aside() if _insert(database, waiting[1])]
                 _insert(database, run.document())
+                if days is not None and is_new_day:
+                    _forget(database, days)
                 database.commit()
         except InstallError as error:
             _write_durably(self._waiting / f"{run.id}.json", json.dumps(run.document()))
@@ -225,6 +238,21 @@ def _insert(database: sqlite3.Connection, document: dict[str, Any]) -> bool:
     row = (run.id, run.job, _text(run.started), str(run.outcome), json.dumps(document))
     database.execute(_INSERT, row)
     return True
+
+
+def _is_first_of_its_day(database: sqlite3.Connection, run: Run) -> bool:
+    (newest,) = database.execute("SELECT max(started) FROM run").fetchone()
+    return bool(newest) and newest[:_DAY] != _text(run.started)[:_DAY]
+
+
+def _forget(database: sqlite3.Connection, days: int) -> None:
+    """Remove what began before the newest `days` days on which anything ran, but for the last of each outcome.
+
+    Days are counted, not dated: a clock that is years ahead for an hour costs one day, not all that was kept. The
+    file does not shrink: what is free in it is used again (sqlite.org/lang_vacuum.html).
+    """
+    if oldest := database.execute(_OLDEST_DAY, (days - 1,)).fetchone():
+        database.execute(_DELETE_OLD, (oldest[0], _soon()))
 
 
 def _run(document: dict[str, Any]) -> Run:

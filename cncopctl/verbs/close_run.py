@@ -30,7 +30,7 @@ def close_run(layout: Layout, job: CompiledJob, run: Run) -> bool:
     told = ""
     for write in (_write_history, _write_reports):
         try:
-            told += write(layout, run, files)
+            told += write(layout, job, run, files)
         except OSError as error:
             problems.append(f"{error.filename or layout.spool}: {error.strerror}")
     with RunOutput.resume(run.log, job.id, run.id) as output:
@@ -70,11 +70,11 @@ def _noted(layout: Layout, files: RunFiles, run: Run) -> tuple[Run, list[str]]:
     return run, []
 
 
-def _write_history(layout: Layout, run: Run, _files: RunFiles) -> str:
-    return History(layout.history).add(run)
+def _write_history(layout: Layout, job: CompiledJob, run: Run, _files: RunFiles) -> str:
+    return History(layout.history).add(run, job.days_of_history)
 
 
-def _write_reports(layout: Layout, run: Run, files: RunFiles) -> str:
+def _write_reports(layout: Layout, _job: CompiledJob, run: Run, files: RunFiles) -> str:
     if run.outcome is Outcome.SKIPPED:
         return ""
     for report in (statistics_report(run, files.read_result()), finished_report(run)):

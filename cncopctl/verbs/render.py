@@ -121,6 +121,7 @@ def _compiled_text(job: Job, profile: Profile, host: Host, before: str) -> str:
         "role": str(profile.role),
         "max_parallel_jobs": profile.configuration.defaults.max_parallel_jobs,
         "days_of_logs": profile.configuration.defaults.days_of_logs,
+        "days_of_history": profile.configuration.defaults.days_of_history,
         "agent": host.agents[job.type.agent()],
         "schedules": schedules,
         "schedule_since": _schedule_since(before, schedules, host.now),

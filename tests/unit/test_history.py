@@ -115,6 +115,38 @@ def test_a_run_by_a_clock_that_was_ahead_hides_none_that_comes_after(tmp_path: P
     assert [each.id for each in history.runs()] == ["ahead", "now"]
 
 
+def kept(path: Path, *runs: Run, days: int) -> set[str]:
+    history = History(path)
+    for each in runs:
+        assert history.add(each, days) == ""
+    return {each.id for each in history.runs()}
+
+
+def test_the_history_goes_back_as_many_days_as_are_asked_for(tmp_path: Path) -> None:
+    daily = [run(f"d{day}{hour}", hours=24 * day + hour) for day in range(9) for hour in (1, 2)]
+    left = {"d61", "d62", "d71", "d72", "d81", "d82"}
+    assert kept(tmp_path / "h", *daily, days=3) == left
+    assert len(kept(tmp_path / "i", *daily, days=9)) == 18
+
+
+def test_the_last_run_of_each_outcome_of_a_job_stays_however_old_it_is(tmp_path: Path) -> None:
+    old = [
+        run("first", "rare"),
+        run("rare", "rare", hours=1),
+        run("failed", "rare", hours=2, outcome=Outcome.ERROR),
+        run("skipped", "b", outcome=Outcome.SKIPPED),
+        run("good", "b"),
+    ]
+    daily = [run(f"d{day}", hours=24 * day) for day in range(1, 9)]
+    assert kept(tmp_path / "h", *old, *daily, days=1) == {"rare", "failed", "skipped", "good", "d8"}
+
+
+def test_a_clock_that_was_ahead_costs_a_day_of_the_history(tmp_path: Path) -> None:
+    daily = [run(f"d{day}", hours=24 * day) for day in range(9)]
+    ahead = replace(run("ahead", hours=24 * 5), started=datetime.now(UTC) + timedelta(days=3650))
+    assert kept(tmp_path / "h", *daily[:6], ahead, *daily[6:], days=4) == {"d6", "d7", "d8", "ahead"}
+
+
 def test_a_history_of_the_first_version_is_read_and_brought_up_to_date(tmp_path: Path) -> None:
     path = tmp_path / "h"
     with contextlib.closing(sqlite3.connect(path)) as database:
