@@ -10,8 +10,9 @@ import time
 from collections import deque
 from collections.abc import Iterator
 
-from cncopctl.core.console import MOST_BYTES, is_foreign, is_http
+from cncopctl.core.console import FOREIGN_BYTES, MOST_BYTES, is_foreign, is_http
 from cncopctl.core.console_telnet import Lines, Sign, Telnet
+from cncopctl.edges.peer import has_left
 
 # What the kernel may keep for a reader who does not read, and what we may.
 _SEND_BUFFER = 32 * 1024
@@ -120,12 +121,16 @@ class Channel:
     def check(self) -> None:
         """Take in what has come while an answer is under way, without waiting for more.
 
+        Whoever says nothing more may still listen, as `nc -N` does; whoever has closed the connection does not.
+
         Raises:
             InterruptError: the user does not want to wait any longer.
         """
         self.flush()
         while not self._has_ended and len(self._waiting) < _MOST_LINES and self._read(0):
             pass
+        if self._has_ended and self.is_socket and _is_deserted(self._source):
+            raise GoneError
         if self._is_interrupted:
             self._is_interrupted = False
             raise InterruptError
@@ -174,7 +179,9 @@ class Channel:
             data = os.read(self._source, _BLOCK)
         except BlockingIOError:
             return False
-        except OSError:
+        except OSError as error:
+            if self.is_socket:
+                raise GoneError from error  # reset: half a line that came before it is no command
             data = b""
         if data:
             self._take(data)
@@ -183,8 +190,8 @@ class Channel:
         return True
 
     def _take(self, data: bytes) -> None:
-        if len(self._begin) < 8:
-            self._begin += data[:8]
+        if len(self._begin) < FOREIGN_BYTES:
+            self._begin += data[:FOREIGN_BYTES]
             if is_foreign(self._begin):
                 raise ForeignError
         if not self.is_socket:
@@ -246,3 +253,9 @@ def _prepare(descriptor: int) -> bool:
     except OSError:
         return False
     return True
+
+
+def _is_deserted(descriptor: int) -> bool:
+    """Whether nobody has the other end of the socket any more."""
+    with socket.socket(fileno=os.dup(descriptor)) as connection:
+        return has_left(connection)

@@ -11,7 +11,7 @@ from pathlib import Path
 from cncopctl.console.channel import Channel, GoneError
 from cncopctl.console.greeting import greeting
 from cncopctl.core.configuration import Configuration, Console
-from cncopctl.core.errors import CncopError
+from cncopctl.core.errors import CncopError, UsageError
 from cncopctl.core.faults import ProfileError, printable
 from cncopctl.core.layout import Layout, Scope
 from cncopctl.verbs.choose_layout import choose_layout
@@ -53,20 +53,26 @@ def parse_options(arguments: Sequence[str]) -> Options:
     debug = False
     rest = list(arguments)
     while rest:
-        word, equals, value = rest.pop(0).partition("=")
+        given = rest.pop(0)
+        takes_path = given.startswith(("--config=", "--root="))
+        word, equals, value = given.partition("=") if takes_path else (given, "", "")
         match word:
             case "-?" | "-h" | "--help":
                 return Options(wants_help=True)
             case "-d" | "--debug":
                 debug = True
             case "--system" | "--user":
+                if scope and scope != word.removeprefix("--"):
+                    return Options(problem="--system and --user exclude each other")
                 scope = Scope(word.removeprefix("--"))
             case "-c" | "--config" | "--root":
-                if not equals and not rest:
+                path = value if equals or not rest else rest.pop(0)
+                if not path:
                     return Options(problem=f"{word} wants a path behind it")
-                paths["--root" if word == "--root" else "--config"] = Path(value if equals else rest.pop(0))
+                paths["--root" if word == "--root" else "--config"] = Path(path)
             case _:
-                return Options(problem=f"there is no option {printable(word)}")
+                what = "option" if word.startswith("-") else "argument"
+                return Options(problem=f"there is no {what} {printable(word)}")
     if scope and "--root" in paths:
         return Options(problem=f"--root and --{scope} exclude each other")
     return Options(scope, paths.get("--root"), paths.get("--config"), debug)
@@ -88,6 +94,8 @@ def run(arguments: Sequence[str], *, is_greeted: bool) -> int:
         return 2
     try:
         layout = choose_layout(options.scope, options.root, os.environ)
+        if options.config and not options.config.exists():
+            raise UsageError(f"there is no file {options.config}", "see: cncopscheduler --help")
         console, fault = _settings(options.config or layout.settings)
         channel = Channel(0, 1, console.idle_timeout)
         return _hold(layout, console, fault, channel, options, is_greeted=is_greeted)

@@ -20,7 +20,7 @@ from cncopctl.console.channel import (
     Line,
     SilentError,
 )
-from cncopctl.console.user import User
+from cncopctl.console.user import User, may_still_change
 from cncopctl.core.configuration import Console
 from cncopctl.core.console import MOST_BYTES, Request, parse_line, wants_json
 from cncopctl.core.errors import CncopError, UsageError
@@ -31,6 +31,10 @@ if TYPE_CHECKING:
     from cncopctl.edges.systemd import Systemd
 
 PROMPT = "cncop> "
+
+# Characters of what was typed, and of all that is told of it: an entry that is too large is none (the journal's
+# native protocol takes what fits into a datagram).
+_MOST_OF_COMMAND, _MOST_OF_NOTE = 1000, 8000
 
 # Which module answers which command; each is imported when it is asked for.
 _ANSWERS = {
@@ -56,6 +60,7 @@ class Session:
     ) -> None:
         self.layout, self.user, self.channel = layout, user, channel
         self._console, self._debug = console, debug
+        self._is_noted = False
 
     def hold(self) -> int:
         """Answer until the user leaves; the exit status, which is 0 unless we have a bug.
@@ -107,7 +112,8 @@ class Session:
                 return False
             self._allow(request)
             module = importlib.import_module(f"cncopctl.console.{_ANSWERS[request.command.name]}")
-            goes_on: bool = module.answer(self, request)
+            with self._noted(request):
+                goes_on: bool = module.answer(self, request)
         except CncopError as error:
             self.say_error(error.message, error.hint, as_json=as_json)
             return True
@@ -131,11 +137,26 @@ class Session:
         Raises:
             UsageError: it is not allowed.
         """
-        if not request.command.changes or self.user.may_change:
+        if not request.command.changes or may_still_change(self.layout, self._console, self.user):
             return
         self.note(request, "refused", "may only look")
         who = f"root and members of group {self._console.group}" if self._console.group else "root"
         raise UsageError(f"{self.user.name} may not use {request.command.name}", f"{who} may")
+
+    @contextmanager
+    def _noted(self, request: Request) -> Iterator[None]:
+        """See to it that a changing command is in the journal however it ends."""
+        self._is_noted = not request.command.changes
+        try:
+            yield
+        except (GoneError, InterruptError, StoppedError):
+            if not self._is_noted:
+                self.note(request, "not waited for")
+            raise
+        except Exception as error:
+            if not self._is_noted:
+                self.note(request, "failed", str(error))
+            raise
 
     @contextmanager
     def systemd(self) -> Iterator[Systemd]:
@@ -177,8 +198,9 @@ class Session:
         """Put a changing command into the journal: who, what, and what became of it."""
         from cncopctl.edges.journal import CONSOLE_COMMAND, Journal
 
+        self._is_noted = True
         words = [request.command.name, *(f"-{flag}" for flag in sorted(request.flags)), *request.words]
-        command = printable(" ".join(words))[:1000]
+        command = _shortened(" ".join(words), _MOST_OF_COMMAND)
         fields = {
             "MESSAGE_ID": CONSOLE_COMMAND,
             "CNCOP_UID": str(self.user.uid),
@@ -188,12 +210,19 @@ class Session:
         }
         said = f"console: {self.user.name} (uid {self.user.uid}): {command}: {outcome}"
         journal = Journal(fields)
-        journal.send(printable(f"{said}: {detail}" if detail else said), 4 if outcome == "refused" else 5)
+        told = _shortened(f"{said}: {detail}" if detail else said, _MOST_OF_NOTE)
+        journal.send(told, 4 if outcome == "refused" else 5)
         journal.close()
 
     def outlive_stop(self) -> None:
         """Let a stop of this session wait: its last answer is about it."""
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
+
+
+def _shortened(text: str, most: int) -> str:
+    """`text` for the journal, with a sign where it was longer: what is left out is not to look as if it were not."""
+    shown = printable(text)
+    return shown if len(shown) <= most else f"{shown[: most - 1]}…"
 
 
 def _stop(_signal: int, _frame: object) -> None:

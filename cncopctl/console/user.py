@@ -34,10 +34,19 @@ def find_user(layout: Layout, console: Console, descriptor: int) -> User | None:
     if uid is None:
         return None
     if layout.scope is Scope.SYSTEM:
-        may_change = uid == 0 or is_member(uid, console.group)
+        may_change = _may_change(console, uid)
         return User(uid, name_of(uid), may_change or console.look == "everyone", may_change)
     is_own = uid == os.geteuid()
     return User(uid, name_of(uid), is_own, is_own)
+
+
+def may_still_change(layout: Layout, console: Console, user: User) -> bool:
+    """Whether the user may change things now: a session may last longer than a membership."""
+    return user.may_change and (layout.scope is not Scope.SYSTEM or _may_change(console, user.uid))
+
+
+def _may_change(console: Console, uid: int) -> bool:
+    return uid == 0 or is_member(uid, console.group)
 
 
 def _uid(descriptor: int) -> int | None:

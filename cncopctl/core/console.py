@@ -208,6 +208,9 @@ def _known(command: Command, word: str) -> set[str]:
 
 _METHODS = rb"GET|HEAD|POST|PUT|DELETE|CONNECT|OPTIONS|TRACE|PATCH|PRI"
 _HTTP = re.compile(rb"(?:%b) +(?:/|\*|[a-z]+://|[\w.:\[\]-]+:\d+ )|.* HTTP/\d" % _METHODS, re.ASCII)
+FOREIGN_BYTES = 10
+"""So many bytes tell whether a session begins as one of another protocol."""
+
 _TLS, _STUN = b"\x16\x03", b"\x21\x12\xa4\x42"
 
 
@@ -224,6 +227,6 @@ def is_foreign(begin: bytes) -> bool:
     """Whether a session that begins so is of another protocol that a browser can be made to speak here.
 
     TLS (RFC 8446, section 5.1: a handshake record) and STUN (RFC 8489, section 5: the magic cookie), whose user name
-    a web page chooses.
+    a web page chooses; between two browsers a length stands before it (RFC 6544, section 4.2, and RFC 4571).
     """
-    return begin.startswith(_TLS) or begin[4:8] == _STUN
+    return begin.startswith(_TLS) or _STUN in (begin[4:8], begin[6:10])

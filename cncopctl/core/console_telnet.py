@@ -114,11 +114,16 @@ class Telnet:
         return 1, _SIGNS.get(rest[0])
 
     def _subnegotiation(self, rest: bytes) -> int:
-        """The length of `SB … IAC SE`. One that is too long is taken for text from there on."""
-        end = rest.find(b"\xff\xf0")
+        """The length of `SB … IAC SE`. One that is too long is taken for text from there on.
+
+        Looked at is no more than an answer of ours may take: whoever sends nothing but beginnings shall not
+        have us search all that follows for each of them.
+        """
+        near = rest[: _LONGEST + 1]
+        end = near.find(b"\xff\xf0")
         # An IAC in it is doubled: the one before SE must not be the second of a pair.
-        while end > 0 and (end - len(rest[:end].rstrip(b"\xff"))) % 2:
-            end = rest.find(b"\xff\xf0", end + 1)
+        while end > 0 and (end - len(near[:end].rstrip(b"\xff"))) % 2:
+            end = near.find(b"\xff\xf0", end + 1)
         if end < 0:
             return 1 if len(rest) > _LONGEST else -1
         body = rest[1:end].replace(b"\xff\xff", b"\xff")

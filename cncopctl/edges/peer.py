@@ -12,6 +12,7 @@ import errno
 import grp
 import os
 import pwd
+import select
 import socket
 import struct
 from collections.abc import Iterator
@@ -32,6 +33,9 @@ _BLOCK = 65536
 # still be somebody's. All others have no process behind them.
 _HELD = frozenset({1, 4, 5, 8})
 _OURS = frozenset({1, 8})
+
+# As /proc/self/uid_map has it where there is no user namespace but the first.
+_ALL_USERS = [0, 0, 2**32 - 1]
 
 Address = tuple[bytes, int]
 
@@ -59,13 +63,31 @@ def peer_uid(connection: socket.socket) -> int | None:
     reset somebody else may have connected from the same port.
     """
     try:
-        us, them = _address(connection.getsockname()), _address(connection.getpeername())
-        end = _find(them, us)
-        if end is None or not end.is_held() or (end.local, end.remote) != (them, us):
+        end = _other_end(connection)
+        if end is None or not end.is_held() or _is_anybody(end.uid):
             return None
         return end.uid if _stands(connection) else None
     except OSError:
         return None
+
+
+def has_left(connection: socket.socket) -> bool:
+    """Whether the other end is closed, in both directions; not where it only says nothing more."""
+    if connection.family == socket.AF_UNIX:
+        poll = select.poll()
+        poll.register(connection, 0)
+        return bool(poll.poll(0))
+    try:
+        end = _other_end(connection)
+    except OSError:
+        return True
+    return end is None or not end.is_held()
+
+
+def _other_end(connection: socket.socket) -> _End | None:
+    us, them = _address(connection.getsockname()), _address(connection.getpeername())
+    end = _find(them, us)
+    return end if end and (end.local, end.remote) == (them, us) else None
 
 
 def uids_connected_to(port: int) -> list[int]:
@@ -96,6 +118,18 @@ def is_member(uid: int, group: str) -> bool:
         return grp.getgrnam(group).gr_gid in os.getgrouplist(account.pw_name, account.pw_gid)
     except (KeyError, OSError):
         return False
+
+
+def _is_anybody(uid: int) -> bool:
+    """Whether the number stands for every user that our user namespace does not know (user_namespaces(7))."""
+    if uid != int(_text("/proc/sys/kernel/overflowuid")):
+        return False
+    return [int(number) for number in _text("/proc/self/uid_map").split()] != _ALL_USERS
+
+
+def _text(path: str) -> str:
+    with open(path, encoding="ascii") as file:  # noqa: PTH123 - no pathlib for what a connection waits for
+        return file.read()
 
 
 def _stands(connection: socket.socket) -> bool:

@@ -72,7 +72,10 @@ _GATHER = 0.1
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Take all steps; 0 if nothing is left undone."""
-    options = _parser().parse_args(arguments)
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    if options.config and not options.config.exists():
+        parser.error(f"there is no file {options.config}")
     layout = choose_layout(options.scope, options.root, os.environ)
     task = Task(layout, options.config or layout.settings, _say if options.debug else lambda _text: None)
     is_woken = bool(os.environ.get("TRIGGER_PATH"))

@@ -35,10 +35,14 @@ window = st.integers(0, 65535).map(
 )
 text = st.binary(max_size=40)
 doubled = text.map(lambda raw: raw.replace(b"\xff", b"\xff\xff"))
+# One that is longer than any answer of ours is text, and not only where it comes in pieces.
+subnegotiation = st.tuples(st.integers(0, 90), st.sampled_from([b"x", b"\xff\xff", b"\xf0"])).map(
+    lambda drawn: b"\xff\xfa" + drawn[0] * drawn[1] + b"\xff\xf0"
+)
 
 
 @given(
-    st.lists(st.one_of(negotiation, command, window, doubled)),
+    st.lists(st.one_of(negotiation, command, window, subnegotiation, doubled)),
     cuts,
 )
 def test_text_comes_out_as_it_went_in_whatever_is_negotiated_between(

@@ -135,6 +135,7 @@ def test_commands_are_no_requests_of_http(line: bytes) -> None:
 def test_tls_and_stun_are_known_by_their_first_bytes() -> None:
     assert is_foreign(b"\x16\x03\x01\x02\x00\x01")
     assert is_foreign(b"\x00\x03\x00\x08\x21\x12\xa4\x42")
+    assert is_foreign(b"\x00\x20\x00\x01\x00\x08\x21\x12\xa4\x42")
     assert not is_foreign(bytes(range(8)))
 
 
@@ -159,9 +160,24 @@ def test_the_command_line_of_the_original_is_understood() -> None:
     assert (options.debug, str(options.config), options.scope) == (True, "x.ini", Scope.USER)
     assert str(parse_options(["--config=y.ini"]).config) == "y.ini"
     assert all(parse_options([word]).wants_help for word in ("-?", "-h", "--help"))
-    assert parse_options(["-c"]).problem == "-c wants a path behind it"
-    assert parse_options(["--verbose"]).problem == "there is no option --verbose"
-    assert parse_options(["--user", "--root", "/x"]).problem == "--root and --user exclude each other"
+
+
+@pytest.mark.parametrize(
+    ("line", "problem"),
+    [
+        ("-c", "-c wants a path behind it"),
+        ("--config=", "--config wants a path behind it"),
+        ("--root=", "--root wants a path behind it"),
+        ("--verbose", "there is no option --verbose"),
+        ("--debug=no", "there is no option --debug=no"),
+        ("--system=x", "there is no option --system=x"),
+        ("web-01", "there is no argument web-01"),
+        ("--user --root /x", "--root and --user exclude each other"),
+        ("--user --system", "--system and --user exclude each other"),
+    ],
+)
+def test_a_faulty_command_line_is_refused(line: str, problem: str) -> None:
+    assert parse_options(line.split()).problem == problem
 
 
 def test_a_users_console_needs_a_port_of_its_own_or_a_word() -> None:

@@ -31,7 +31,9 @@ def test_it_answers_line_by_line_and_in_json(tmp_path: Path) -> None:
         "hint: STOPSERVER must be written in full",
     ]
     assert json.loads(fault) == {"error": 'there is no command "nonsense"', "hint": "see: HELP"}
-    assert (goodbye, done.returncode, done.stderr) == ("Goodbye.", 0, b"")
+    assert (goodbye, done.returncode) == ("Goodbye.", 0)
+    (noted,) = done.stderr.decode().splitlines()
+    assert noted.endswith("): RUNJOB x: failed: an installation under --root has no systemd")
 
 
 def test_any_bytes_end_it_well(tmp_path: Path) -> None:
@@ -39,6 +41,15 @@ def test_any_bytes_end_it_well(tmp_path: Path) -> None:
     done = session(tmp_path, everything + b"\nhelp quit\n")
     assert (done.returncode, done.stderr) == (0, b"")
     assert b"End this session." in done.stdout
+
+
+def test_a_note_is_one_line_that_drives_no_terminal_and_shows_that_it_is_cut(tmp_path: Path) -> None:
+    named = "'\x1b]0;x\x07\u2028' '\x85Nov 21 web cncop: root: STOPSERVER: stopped' " + "y " * 1900
+    done = session(tmp_path, f"RUNJOB {named}\n".encode())
+    (noted,) = done.stderr.decode().removesuffix("\n").split("\n")
+    assert noted.isprintable()
+    assert r"RUNJOB \x1b]0;x\x07\u2028 \x85Nov 21" in noted
+    assert "y…: failed: " in noted
 
 
 def test_a_request_of_http_ends_it_without_a_word(tmp_path: Path) -> None:
@@ -79,3 +90,7 @@ def test_an_alternate_configuration_file_is_read(tmp_path: Path) -> None:
     argv = [sys.executable, "-I", str(PROGRAM), f"--root={tmp_path}", "-c", str(other)]
     faulty = subprocess.run(argv, input=b"quit\n", capture_output=True, check=False)
     assert b"Warning: other.ini: [console] lok: is no setting that cncop knows" in faulty.stdout
+    other.unlink()
+    missing = subprocess.run(argv, input=b"quit\n", capture_output=True, check=False)
+    assert (missing.returncode, missing.stdout) == (2, b"")
+    assert f"there is no file {other}" in missing.stderr.decode()

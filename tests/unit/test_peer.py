@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import socket
 import struct
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -35,9 +37,9 @@ def test_the_peer_is_found_also_half_closed_and_not_once_it_has_left(family: int
         assert peer.peer_uid(accepted) == os.getuid()
         assert peer.uids_connected_to(accepted.getsockname()[1]) == [os.getuid()]
         client.shutdown(socket.SHUT_WR)
-        assert peer.peer_uid(accepted) == os.getuid()
+        assert (peer.peer_uid(accepted), peer.has_left(accepted)) == (os.getuid(), False)
         client.close()
-        assert peer.peer_uid(accepted) is None
+        assert (peer.peer_uid(accepted), peer.has_left(accepted)) == (None, True)
 
 
 def test_a_peer_that_has_reset_the_connection_is_nobody_though_its_words_are_still_there() -> None:
@@ -45,7 +47,7 @@ def test_a_peer_that_has_reset_the_connection_is_nobody_though_its_words_are_sti
         client.sendall(b"STOPSERVER\r\n")
         client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         client.close()
-        assert peer.peer_uid(accepted) is None
+        assert (peer.peer_uid(accepted), peer.has_left(accepted)) == (None, True)
 
 
 @pytest.mark.parametrize(("family", "host", "to"), ENDS, ids=["IPv4", "IPv6", "IPv4 by IPv6"])
@@ -61,6 +63,26 @@ def test_what_is_no_tcp_connection_has_no_peer() -> None:
     ours, theirs = socket.socketpair()
     with ours, theirs:
         assert peer.peer_uid(ours) is None
+        theirs.shutdown(socket.SHUT_WR)
+        assert not peer.has_left(ours)
+        theirs.close()
+        assert peer.has_left(ours)
+
+
+def test_a_user_whom_our_user_namespace_does_not_know_is_nobody() -> None:
+    # All of them have one number there (user_namespaces(7)), which some account may have as well.
+    program = """
+import os, socket
+from cncopctl.edges import peer
+with socket.create_server(("127.0.0.1", 0)) as server:
+    client = socket.create_connection(server.getsockname())
+    accepted = server.accept()[0]
+us, them = peer._address(accepted.getsockname()), peer._address(accepted.getpeername())
+print(peer._find(them, us).uid == os.getuid(), peer.peer_uid(accepted))
+"""
+    argv = ["unshare", "--user", "--", sys.executable, "-c", program]
+    done = subprocess.run(argv, capture_output=True, text=True, check=True)
+    assert done.stdout == "True None\n"
 
 
 def test_root_is_in_its_own_group_and_nobody_in_one_that_is_not_there() -> None:
