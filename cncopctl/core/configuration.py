@@ -16,6 +16,9 @@ from cncopctl.core.unit_text import refusal
 
 FILE = "cncop3.ini"
 
+# Less than a day, so that a nightly job which fails each night tells so each night, a little earlier or later.
+REPEAT = 20
+
 _HOST = re.compile(r"[A-Za-z0-9._:\[\]-]{1,253}")
 _GROUP = re.compile(r"[a-z_][a-z0-9_-]{0,31}")
 _ADDRESS = re.compile(r"[^\s@<>\",;\x00-\x1f\x7f]+@[^\s@<>\",;\x00-\x1f\x7f]+")
@@ -34,7 +37,10 @@ class Defaults:
 
 @dataclass(frozen=True, slots=True)
 class Mail:
-    """How mail is sent; without a server none is. `port` 0 is the usual one of `security`."""
+    """How mail is sent; without a server none is. `port` 0 is the usual one of `security`.
+
+    A failure that stays the same is told once in `repeat` hours, each time if that is 0.
+    """
 
     server: str = ""
     port: int = 0
@@ -43,6 +49,7 @@ class Mail:
     credential: str = ""
     sender: str = ""
     ca_file: str = ""
+    repeat: int = REPEAT
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,6 +245,15 @@ SETTINGS: tuple[Setting, ...] = (
         "/etc/ssl/certs/our-ca.pem",
         "File with the certificates (PEM) that the server's is verified by; without one, the system's.",
         _path,
+    ),
+    Setting(
+        "mail",
+        "mail_repeat",
+        str(REPEAT),
+        str(REPEAT),
+        "Hours in which a job's failure that stays the same is told once; the next mail has the count. Another "
+        "failure and the first good run are told at once, unless it fails and works in turns. 0: each is told.",
+        _number(0, 8760),
     ),
     Setting(
         "repository",

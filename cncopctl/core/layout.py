@@ -147,6 +147,11 @@ class Layout:
         return self.state / "halts"
 
     @property
+    def told(self) -> Path:
+        """One file for each job that people have been told of by mail."""
+        return self.state / "told"
+
+    @property
     def history(self) -> Path:
         """The database of finished runs."""
         return self.state / "history.sqlite"

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Self
 
 from cncopctl.core.errors import UsageError
@@ -31,6 +31,8 @@ _ADDRESS = re.compile(
 # Bounds in characters; a mail without its log is a few thousand.
 _TITLE, _SUBJECT, _LINE, _TEXT = 60, 150, 300, 600
 _WARNINGS, _PAGES = 20, 20
+# How many runs before it a mail looks at.
+MOST_BEFORE = 50
 _SEVERITY = (Outcome.ERROR, Outcome.ABORTED, Outcome.RERUN, Outcome.SKIPPED, Outcome.OK)
 
 
@@ -74,13 +76,16 @@ class Letter:
 class Telling:
     """What a mail tells of a run besides the run itself.
 
-    `before` has the job's runs before it, newest first, without those that were skipped, None where they are not
-    known; `tail` has the last lines of its log.
+    `before` has the job's newest runs before it, newest first, without those that were skipped, None where they are
+    not known; `tail` has the last lines of its log. `untold` failures since the last mail were not worth one; the
+    next that is the same is after `repeat`, if that is known.
     """
 
     run: Run
     before: Sequence[Run] | None = ()
     tail: Sequence[str] = ()
+    untold: int = 0
+    repeat: timedelta | None = None
 
 
 def occasion(on: Collection[str], run: Run, before: Run | None) -> str:
@@ -227,13 +232,20 @@ def _facts(telling: Telling, host: str) -> Iterator[tuple[str, str]]:
     run = telling.run
     yield "Job", _name(run)
     yield "Machine", host
-    yield "Began", _time(run.started)
+    yield "Began", show_time(run.started)
     if run.ended:
-        yield "Ended", f"{_time(run.ended)}, after {show_span(run.ended - run.started)}"
+        yield "Ended", f"{show_time(run.ended)}, after {show_span(run.ended - run.started)}"
     if run.attempts > 1:
         yield "Attempts", str(run.attempts)
     if past := _past(telling):
         yield "Before", past
+    if telling.untold:
+        yield (
+            "Not mailed",
+            f"{telling.untold} failure{'' if telling.untold == 1 else 's'} since the last mail",
+        )
+    if telling.repeat and run.outcome is not Outcome.OK:
+        yield "Next mail", f"while it fails like this: in {show_span(telling.repeat)} at the earliest"
     if run.snapshot:
         yield "Snapshot", run.snapshot
     if run.files or run.bytes:
@@ -251,11 +263,12 @@ def _past(telling: Telling) -> str:
     if not before:
         return "this was its first run"
     good = next((run for run in before if run.outcome is Outcome.OK), None)
-    last = f"last OK {_time(good.ended or good.started)}" if good else "never OK as far as is known"
+    last = f"last OK {show_time(good.ended or good.started)}" if good else "never OK as far as is known"
     last += f", snapshot {good.snapshot[:8]}" if good and good.snapshot else ""
     if telling.run.outcome is Outcome.OK:
         return f"failed {count} time{'' if count == 1 else 's'} in a row; {last}" if count else last
-    return f"{count + 1} failures in a row; {last}" if count else last
+    more = "more than " if count >= MOST_BEFORE else ""
+    return f"{more}{count + 1 if not more else count} failures in a row; {last}" if count else last
 
 
 def _failures(before: Sequence[Run] | None) -> int:
@@ -273,7 +286,8 @@ def _section(heading: str, lines: Sequence[str], count: int) -> Iterator[str]:
             yield f"  … and {count - len(lines)} more"
 
 
-def _time(at: datetime) -> str:
+def show_time(at: datetime) -> str:
+    """An instant as mails have it, in local time with its zone: they are read elsewhere."""
     return f"{at.astimezone():%a %Y-%m-%d %H:%M:%S %Z}"
 
 

@@ -87,7 +87,7 @@ def _notify(layout: Layout, job: CompiledJob, run: Run, files: RunFiles, output:
     if job.notify and not files.is_told():
         from cncopctl.verbs.notifying import queue_notification  # few jobs need it
 
-        if problem := queue_notification(layout, job, run):
+        if problem := queue_notification(layout, job, run, output.say):
             output.say(problem, Level.WARN)
         else:
             files.note_told()

@@ -7,35 +7,52 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Sequence
-from datetime import UTC, datetime
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from cncopctl.core.compiled import CompiledJob
 from cncopctl.core.errors import InstallError
 from cncopctl.core.layout import Layout
 from cncopctl.core.log_line import parse_line
-from cncopctl.core.mail import Letter, Telling, letter_of_run, mail_name, occasion
+from cncopctl.core.mail import FAILURE, MOST_BEFORE, Letter, Telling, letter_of_run, mail_name, show_time
+from cncopctl.core.outcome import Outcome
 from cncopctl.core.run import Run
+from cncopctl.core.told import tell
 from cncopctl.edges.history import History
 from cncopctl.edges.log_tail import read_tail
 from cncopctl.edges.spool import spool_report
+from cncopctl.edges.told_files import read_told, write_told
 
 
-def queue_notification(layout: Layout, job: CompiledJob, run: Run) -> str:
+def queue_notification(
+    layout: Layout, job: CompiledJob, run: Run, say: Callable[[str], None] = lambda _text: None
+) -> str:
     """Queue the mail about `run`, if its job asks for one; what is wrong where that is not possible, else "".
 
-    Nothing that goes wrong here is raised: it is no fault of the run.
+    `say` is called with why there is none about a failure. Nothing that goes wrong here is raised: it is no fault of
+    the run.
     """
-    if not job.notify:
+    if not job.notify or run.outcome in (None, Outcome.SKIPPED):
         return ""
     to: Sequence[str] = job.notify["to"]
+    repeat = timedelta(hours=job.notify.get("repeat", 0))
+    told = read_told(layout.told, job.id)
+    telling = telling_of(layout, run)
+    is_due, now_told = tell(told, job.notify["on"], run, next(iter(telling.before or ()), None), repeat)
     try:
-        telling = telling_of(layout, run)
-        if occasion(job.notify["on"], run, next(iter(telling.before or ()), None)):
+        if is_due:
+            telling = replace(telling, untold=told.untold if told else 0, repeat=repeat if now_told else None)
             queue_letter(layout, letter_of_run(telling, to, host_name(), datetime.now(UTC)), run.started)
+        elif told and now_told and now_told.untold > told.untold and FAILURE in job.notify["on"]:
+            say(
+                f"no mail: such failures were told last on {show_time(told.last)} (mail_repeat in cncop3.ini)"
+            )
     except OSError as error:
         return f"no mail to {', '.join(to)}: {error.filename or layout.mail}: {error.strerror}"
+    if now_told:
+        write_told(layout.told, job.id, now_told)
     return ""
 
 
@@ -64,7 +81,7 @@ def telling_of(layout: Layout, run: Run) -> Telling:
     tail = read_tail(Path(run.log)) if run.log else []
     before: Sequence[Run] | None = None
     with contextlib.suppress(InstallError):
-        before = History(layout.history).before(run)
+        before = History(layout.history).before(run, MOST_BEFORE)
     return Telling(run, before, list(map(_short, tail)))
 
 

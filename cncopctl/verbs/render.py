@@ -134,7 +134,7 @@ def _compiled_text(job: Job, profile: Profile, host: Host, before: str) -> str:
     if job.random_delay:
         document["random_delay"] = int(job.random_delay.total_seconds())
     if job.notify:
-        document["notify"] = job.notify.document()
+        document["notify"] = {**job.notify.document(), "repeat": profile.configuration.mail.repeat}
     return tomli_w.dumps(document)
 
 

@@ -240,3 +240,20 @@ def test_a_server_that_hangs_is_asked_once_for_all(layout: Layout) -> None:
     with silent_server() as port:
         mailing = send_mails(layout, Mail("127.0.0.1", port, "none"), NOW, patience=0.2)
     assert outcome(mailing) == (0, 2, 0)
+
+
+def test_a_failure_that_lasts_is_told_once_and_the_log_says_why_not_again(layout: Layout) -> None:
+    job = replace(JOB, notify={**(JOB.notify or {}), "repeat": 20})
+    said: list[str] = []
+    for hour in (0, 1, 2, 21):
+        assert (
+            queue_notification(layout, job, ended(layout, str(hour), hour, Outcome.ERROR), said.append) == ""
+        )
+    texts = [json.loads((layout.mail / name).read_text())["letter"]["text"] for name in waiting(layout)]
+    assert len(texts) == 2
+    assert "Next mail  while it fails like this: in 20h at the earliest\n" in texts[0]
+    assert "Not mailed 2 failures since the last mail\n" in texts[1]
+    assert [line.partition(" on ")[0] for line in said] == ["no mail: such failures were told last"] * 2
+    (layout.told / "web.json").write_text('{"since": 1}')
+    assert queue_notification(layout, job, ended(layout, "22", 22, Outcome.ERROR), said.append) == ""
+    assert len(said) == 2
