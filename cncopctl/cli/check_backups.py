@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import json
+import sys
 import traceback
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import click
 
 from cncopctl.cli.options import choose, complete_job, installation_options, json_option, manager_of
-from cncopctl.cli.terminal import show_minute
+from cncopctl.cli.terminal import drop_output, show_minute
 from cncopctl.core.errors import CncopError, SystemdError
 from cncopctl.core.faults import printable
 from cncopctl.core.layout import Layout
@@ -101,11 +102,8 @@ def command(
     chosen = choose(layout, jobs, alljobs=not jobs)
     timers, trouble = _timers(layout, chosen)
     found = verdicts(gather(layout, chosen, timers, now), timers, limits, show_minute, now)
-    if as_json:
-        click.echo(json.dumps(_document(found, trouble), indent=2))
-    else:
-        for line in _lines(found, limits, trouble):
-            click.echo(line)
+    shown = [json.dumps(_document(found, trouble), indent=2)] if as_json else _lines(found, limits, trouble)
+    _say(shown)
     return int(_worst(found, trouble))
 
 
@@ -162,7 +160,17 @@ def _safe(text: str) -> str:
 
 
 def _unknown(text: str) -> None:
-    click.echo(f"CNCOP UNKNOWN: {_safe(text)}")
+    _say([f"CNCOP UNKNOWN: {_safe(text)}"])
+
+
+def _say(lines: Iterable[str]) -> None:
+    """Print the lines; where nobody reads them, or they cannot be written, the exit status still tells."""
+    try:
+        for line in lines:
+            click.echo(line)
+        sys.stdout.flush()
+    except OSError:
+        drop_output()
 
 
 def _document(found: Sequence[Verdict], trouble: str) -> dict[str, Any]:

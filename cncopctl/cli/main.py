@@ -12,6 +12,7 @@ from typing import Any
 import click
 
 from cncopctl import __version__
+from cncopctl.cli.terminal import drop_output
 from cncopctl.cli.words import Words
 from cncopctl.core.errors import CncopError, InstallError
 from cncopctl.core.faults import ProfileError, printable
@@ -65,7 +66,7 @@ class Program(click.Command):
             sys.stdout.flush()
         except BrokenPipeError:
             # Whoever read our output has had enough. click would end with 1, which says that we are at fault.
-            _drop_output()
+            drop_output()
             return 0
         return status
 
@@ -144,16 +145,11 @@ def _open_missing_streams() -> None:
             setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115, PTH123 - to the end
 
 
-def _drop_output() -> None:
-    """Lead stdout to nowhere: Python would complain again while it writes out the rest at exit."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-
-
 def _machine_says(error: OSError, program: str) -> int:
     """Tell what the machine has refused: of a file by its name, else of our output."""
     place, hint = "the output cannot be written", "is the disk full?"
     if error.filename is None:
-        _drop_output()
+        drop_output()
     else:
         place, hint = (
             os.fsdecode(error.filename),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
@@ -25,6 +26,11 @@ _STYLES = {
     Outcome.ABORTED: "red",
     Outcome.SKIPPED: "yellow",
 }
+
+
+def drop_output() -> None:
+    """Lead stdout to nowhere: Python would complain again while it writes out the rest at exit."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def console() -> Console:

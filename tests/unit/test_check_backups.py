@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import subprocess
 from datetime import timedelta
 from pathlib import Path
 
@@ -11,7 +13,7 @@ import pytest
 
 from cncopctl.core.outcome import Outcome
 
-from .past import HOUR, Past
+from .past import HOUR, PROGRAMS, Past
 
 DAY = timedelta(days=1)
 # Monitoring Plugins' guidelines: 'label'=value[UOM];[warn];[crit];[min];[max]
@@ -117,6 +119,21 @@ def test_what_cannot_be_found_out_is_unknown(past: Past) -> None:
     past.layout.history.unlink()
     (past.layout.compiled_jobs / "a.toml").write_text("no job")
     assert "the compiled job a is damaged" in check(past, status=3)[0]
+
+
+@pytest.mark.parametrize("words", [[], ["--json"], ["no-such-job"]])
+def test_the_exit_status_tells_also_where_nobody_reads(past: Past, words: list[str]) -> None:
+    past.job("web-01", past.daily(3 * HOUR))
+    argv = [str(PROGRAMS / "cncopctl"), "check-backups", *words, f"--root={past.root}"]
+    status = 3 if "no-such-job" in words else 2
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run(argv, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert (done.returncode, done.stderr) == (status, "")
+    reader, writer = os.pipe()
+    os.close(reader)
+    with os.fdopen(writer, "wb") as gone:
+        done = subprocess.run(argv, stdout=gone, stderr=subprocess.PIPE, text=True, check=False)
+    assert (done.returncode, done.stderr) == (status, "")
 
 
 def test_a_run_that_is_under_way_is_a_run(past: Past) -> None:
