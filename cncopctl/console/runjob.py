@@ -130,7 +130,12 @@ def _lines(begun: _Started) -> Iterator[str]:
     for job, error in begun.failed.items():
         yield f"{job}: could not be started: {error.message}"
     for fault in begun.unknown.values():
-        yield f"{fault.message}; {fault.hint.replace('see: cncopctl jobs', 'see: SCHEDULES')}"
+        yield f"{fault.message}; {_as_commands(fault.hint)}"
+
+
+def _as_commands(hint: str) -> str:
+    """What the console has in place of the commands of a shell."""
+    return hint.replace("cncopctl jobs", "SCHEDULES").replace("cncopctl sync-profile", "GETPROFILE")
 
 
 def _wait(

@@ -111,7 +111,7 @@ def test_a_job_is_started_watched_and_seen_by_others(served: Machine, root: Typi
     assert root.ask("runjob 'WEB server, nightly' wbe-01 nonsense").splitlines() == [
         "started: web-01",
         'there is no job "wbe-01"; did you mean web-01?',
-        'there is no job "nonsense"; see: SCHEDULES',
+        'there is no job "nonsense"; see: SCHEDULES; a new one is there after: GETPROFILE',
     ]
     noted = audited(served, after, "RUNJOB")
     assert (noted["CNCOP_UID"], noted["CNCOP_USER"], noted["CNCOP_OUTCOME"]) == ("0", "root", "started")

@@ -83,5 +83,5 @@ def test_from_a_shell_it_is_the_same_without_a_network(installation: Installatio
     done = installation.manager.run(CNCOPCTL.with_name("cncopscheduler"), "--user", input=lines)
     _greeting, schedules, unknown, *help_of_quit = done.stdout.splitlines()
     assert "a" in {row["name"] for row in json.loads(schedules)["schedules"]}
-    assert unknown == 'there is no job "b"; see: SCHEDULES'
+    assert unknown == 'there is no job "b"; see: SCHEDULES; a new one is there after: GETPROFILE'
     assert help_of_quit[0] == "QUIT"
