@@ -29,8 +29,8 @@ _NAME = re.compile(r"([A-Z]+)-([0-9]{8}T[0-9]{6}Z)-([0-9a-f]{32})\.json")
 # The original's bound on what is told of a command's stderr, in bytes.
 EXCEPTION_BYTES = 2048
 
-# Bounds of texts in characters, and of all warnings of a run together.
-_TEXT, _WARNINGS = 2000, 16_000
+# Bounds of texts in characters, and of all warnings of a run together, in characters and by number.
+_TEXT, _WARNINGS, _MOST_WARNINGS = 2000, 16_000, 100
 _ACTION = 250  # each of the texts of at most fifty actions
 
 # What statistics tell of an action.
@@ -160,7 +160,7 @@ def _bounded(document: dict[str, Any]) -> dict[str, Any]:
     warnings: list[str] = []
     for warning in map(legible, document["warnings"]):
         room -= len(warning)
-        if room < 0:
+        if room < 0 or len(warnings) == _MOST_WARNINGS:
             warnings.append(f"… and {len(document['warnings']) - len(warnings)} more warnings")
             break
         warnings.append(warning)

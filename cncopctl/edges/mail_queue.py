@@ -52,13 +52,14 @@ class MailQueue:
         (self._directory / name).unlink(missing_ok=True)
 
     def give_up(self, name: str, expired: Path) -> None:
-        """Move the mail to where nobody tries it any more.
+        """Move the mail to where nobody tries it any more, unless somebody has taken it away.
 
         Raises:
             OSError: it cannot be moved.
         """
         expired.mkdir(mode=0o700, parents=True, exist_ok=True)
-        (self._directory / name).rename(expired / name)
+        with contextlib.suppress(FileNotFoundError):
+            (self._directory / name).rename(expired / name)
 
     @contextlib.contextmanager
     def alone(self) -> Iterator[bool]:

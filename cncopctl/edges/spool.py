@@ -9,14 +9,17 @@ from __future__ import annotations
 import contextlib
 import errno
 import fcntl
+import itertools
 import json
 import os
+import re
 import stat
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 _ARCHIVE, _BAD, _WAKE = "Archive", "Bad", "wake"
+_DAY = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 
 
 def spool_report(messages: Path, name: str, report: dict[str, Any]) -> None:
@@ -98,19 +101,25 @@ class Spool:
 
     def archive(self, names: Sequence[str], day: str) -> list[OSError]:
         """Move waiting files into the archive's directory for `day`, for good once this returns; what failed."""
-        return self._move(names, self._archive / day)
+        return self._move({name: name for name in names}, self._archive / day)
 
     def set_aside(self, names: Sequence[str]) -> list[OSError]:
-        """Move what is no report out of the way, where somebody may look at it; what failed."""
-        return self._move(names, self.aside)
+        """Move what is no report out of the way, where somebody may look at it; what failed.
 
-    def _move(self, names: Sequence[str], target: Path) -> list[OSError]:
+        What was moved there before under the same name stays beside it.
+        """
+        return self._move({name: _free_name(self.aside, name) for name in names}, self.aside)
+
+    def _move(self, names: Mapping[str, str], target: Path) -> list[OSError]:
+        """Move the files of these names there, each under the name that it is mapped to."""
         failed = []
         if names:
             target.mkdir(mode=0o700, parents=True, exist_ok=True)
-            for name in names:
+            for name, there in names.items():
                 try:
-                    os.rename(self._messages / name, target / name)
+                    os.rename(self._messages / name, target / there)
+                except FileNotFoundError:
+                    continue  # somebody has taken it away: it does not wait any more
                 except OSError as error:
                     failed.append(error)
             # The new place first: after a power cut a file may be in both, never in neither.
@@ -121,11 +130,13 @@ class Spool:
     def prune(self, days: int) -> None:
         """Remove all of the archive but its newest `days` days.
 
-        They are counted, not dated: a clock that is wrong for once shall not cost all that was kept.
+        They are counted, not dated: a clock that is wrong for once shall not cost all that was kept. What is no day
+        of ours is neither counted nor removed.
         """
         if not self._archive.is_dir():
             return
-        if old := sorted(os.listdir(self._archive), reverse=True)[days:]:
+        ours = [day.name for day in self._archive.iterdir() if _DAY.fullmatch(day.name) and day.is_dir()]
+        if old := sorted(ours, reverse=True)[days:]:
             import shutil  # few passes remove anything
 
             for day in old:
@@ -134,9 +145,15 @@ class Spool:
     def forget_halves(self, older_than: float) -> None:
         """Remove what a killed writer has left half written before that time."""
         for path in self._messages.glob(".*.new"):
-            with contextlib.suppress(FileNotFoundError):
+            with contextlib.suppress(OSError):  # gone meanwhile, or a directory, which is nobody's writing
                 if path.lstat().st_mtime < older_than:
                     path.unlink()
+
+
+def _free_name(directory: Path, name: str) -> str:
+    """`name`, or what it becomes where `directory` has one of that name."""
+    names = (f"{name[:200]}.{number}" if number else name for number in itertools.count())
+    return next(free for free in names if not os.path.lexists(directory / free))
 
 
 def _sync(directory: Path) -> None:

@@ -132,6 +132,8 @@ def _read(layout: Layout, queue: MailQueue, name: str, mailing: Mailing) -> _Que
     try:
         document = queue.read(name)
         return _Queued(name, Letter.from_document(document["letter"]), str(document.get("failure", "")))
+    except FileNotFoundError:
+        return None  # somebody has taken it away
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         queue.give_up(name, layout.expired)
         mailing.given_up += 1

@@ -48,7 +48,13 @@ def test_an_exception_is_tied_to_the_run_that_it_kept_from_beginning() -> None:
     assert report["run"] == BEGUN.document()
 
 
-HOSTILE = ["\x1b]0;owned\x07\x9b31m" * 2000, "\ud800\udfff\udc80" * 9000, "\0" * 100_000, "🐘" * 5_000_000]
+HOSTILE = [
+    "",
+    "\x1b]0;owned\x07\x9b31m" * 2000,
+    "\ud800\udfff\udc80" * 9000,
+    "\0" * 100_000,
+    "🐘" * 5_000_000,
+]
 
 
 @pytest.mark.parametrize("text", HOSTILE)
@@ -80,6 +86,8 @@ def test_warnings_that_are_left_out_are_counted() -> None:
     warnings = finished_report(run)["run"]["warnings"]
     assert warnings[:16] == ["w" * 999] * 16
     assert warnings[16:] == ["… and 84 more warnings"]
+    many = finished_report(replace(ENDED, warnings=("w",) * 5000))["run"]["warnings"]
+    assert many == ["w"] * 100 + ["… and 4900 more warnings"]
 
 
 def test_the_schema_is_one_and_takes_a_virus_alert() -> None:

@@ -24,6 +24,8 @@ from cncopctl.edges.mail_queue import MailQueue
 from cncopctl.verbs.notifying import queue_letter, queue_notification
 from cncopctl.verbs.send_mails import Mailing, mail_server, send_mails
 
+from .killed import disturbed_at_each_line
+
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
 
@@ -123,6 +125,24 @@ def test_what_is_no_mail_is_moved_aside_and_blocks_nothing(layout: Layout, serve
     assert outcome(mailing) == (1, 0, 6)
     assert len(mailing.words) == 6
     assert len(list(layout.expired.iterdir())) == 6
+
+
+def test_a_mail_that_somebody_takes_away_at_any_moment_keeps_no_other_from_being_sent(layout: Layout) -> None:
+    def take_away() -> None:
+        for name in ("gone", "junk"):
+            for path in layout.mail.glob(f"MAIL-*-{name}.json"):
+                path.unlink()
+
+    def send() -> None:
+        assert send_mails(layout, away(), NOW).waiting >= 1
+
+    queue(layout, "kept")
+    times = 0
+    for _ in disturbed_at_each_line(send, take_away):
+        times += 1
+        queue(layout, "gone")
+        (layout.mail / "MAIL-20260301T120000Z-junk.json").write_text("?")
+    assert times > 50
 
 
 def test_nobody_else_sends_meanwhile(layout: Layout, server: SmtpServer) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import shutil
 import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
@@ -18,7 +19,7 @@ from cncopctl.core.report import KINDS
 from cncopctl.edges.spool import Spool, spool_report
 from cncopctl.verbs.deliver_reports import deliver_reports
 
-from .killed import killed_at_each_line
+from .killed import disturbed_at_each_line, killed_at_each_line
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 TODAY = f"{NOW.astimezone():%Y-%m-%d}"
@@ -121,6 +122,51 @@ def test_what_is_no_report_is_moved_aside_and_blocks_nothing(layout: Layout) -> 
     assert len(said) == len(bad)
     assert all(why in "\n".join(said) for why in bad.values())
     assert all(line.isprintable() for line in said)
+
+
+def test_what_was_moved_aside_before_stays_beside_what_comes_later(layout: Layout) -> None:
+    for content in ("first", "second", "third"):
+        (layout.messages / "junk").write_text(content)
+        deliver(layout)
+    found = {path.name: path.read_text() for path in (layout.spool / "Bad").iterdir()}
+    assert found == {"junk": "first", "junk.1": "second", "junk.2": "third"}
+
+
+def test_what_somebody_takes_away_at_any_moment_is_no_failure(layout: Layout) -> None:
+    def take_away() -> None:
+        for path in (layout.messages / gone, layout.messages / "junk"):
+            path.unlink(missing_ok=True)
+
+    kept, gone = f"JF-20260301T020000Z-{run_id(1)}.json", f"JE-20260301T020000Z-{run_id(2)}.json"
+
+    def fill() -> None:
+        shutil.rmtree(layout.spool)
+        layout.messages.mkdir(parents=True)
+        for name in (kept, gone, "junk"):
+            (layout.messages / name).write_text(
+                json.dumps({"kind": name[:2], "id": f"{name[:3]}{name[20:52]}"})
+            )
+
+    fill()
+    times = 0
+    for _ in disturbed_at_each_line(lambda: deliver(layout), take_away):
+        times += 1
+        assert places(layout)[kept] == [f"Archive/{TODAY}"]
+        fill()
+    assert times > 50
+
+
+def test_what_is_not_ours_in_the_spool_is_left_and_keeps_nothing_from_being_done(layout: Layout) -> None:
+    (layout.messages / ".somebody.new").mkdir()
+    os.utime(layout.messages / ".somebody.new", (0, 0))
+    layout.archive.mkdir()
+    (layout.archive / "notes").write_text("mine")
+    for name in ("zzz", "2026-01-01", "2026-01-02"):
+        (layout.archive / name).mkdir()
+    put(layout, "JF", 1)
+    deliver(layout, days=2)
+    assert sorted(os.listdir(layout.archive)) == ["2026-01-02", TODAY, "notes", "zzz"]
+    assert os.listdir(layout.messages) == [".somebody.new"]
 
 
 def test_what_is_being_written_is_left_alone_unless_its_writer_is_gone(layout: Layout) -> None:
