@@ -60,6 +60,7 @@ class MailQueue:
         expired.mkdir(mode=0o700, parents=True, exist_ok=True)
         with contextlib.suppress(FileNotFoundError):
             (self._directory / name).rename(expired / name)
+            os.utime(expired / name, follow_symlinks=False)  # its age there counts from now
 
     @contextlib.contextmanager
     def alone(self) -> Iterator[bool]:
@@ -76,6 +77,21 @@ class MailQueue:
             yield False
         finally:
             os.close(descriptor)
+
+
+def forget_expired(expired: Path, older_than: float) -> list[OSError]:
+    """Remove what was given up before that time, in seconds since the epoch; what could not be removed."""
+    failed = []
+    for entry in os.scandir(expired) if expired.is_dir() else ():
+        try:
+            is_old = entry.stat(follow_symlinks=False).st_mtime < older_than
+            if is_old and not entry.is_dir(follow_symlinks=False):
+                os.unlink(entry.path)
+        except FileNotFoundError:
+            continue
+        except OSError as error:
+            failed.append(error)
+    return failed
 
 
 def _is_mail(name: str) -> bool:

@@ -138,8 +138,18 @@ def _mail(task: Task) -> list[str]:
     return []
 
 
-# What leaves this machine, in this order.
-STEPS: tuple[Step, ...] = (_reports, _mail)
+def _expired(task: Task) -> list[str]:
+    """What was given up stays as long as logs do, for whoever looks for it."""
+    if not task.layout.expired.is_dir():
+        return []
+    from cncopctl.edges.mail_queue import forget_expired
+
+    failed = forget_expired(task.layout.expired, time.time() - task.days() * 24 * 3600)
+    return [f"{error.filename or task.layout.expired}: {error.strerror}" for error in failed]
+
+
+# What leaves this machine, in this order; then what need not stay.
+STEPS: tuple[Step, ...] = (_reports, _mail, _expired)
 
 
 def _say(text: str) -> None:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -277,3 +280,19 @@ def test_a_failure_that_lasts_is_told_once_and_the_log_says_why_not_again(layout
     (layout.told / "web.json").write_text('{"since": 1}')
     assert queue_notification(layout, job, ended(layout, "22", 22, Outcome.ERROR), said.append) == ""
     assert len(said) == 2
+
+
+def test_what_was_given_up_stays_as_long_as_logs_do(layout: Layout) -> None:
+    """By when it was given up: a mail may have been old when it was queued."""
+    for name in ("unreadable.json", "old.json"):
+        (layout.mail / name).write_text("no mail")
+        os.utime(layout.mail / name, (0, 0))
+    send_mails(layout, Mail(), NOW)
+    os.utime(layout.expired / "old.json", (0, 0))
+    (layout.expired / "kept").mkdir()
+    os.utime(layout.expired / "kept", (0, 0))
+    done = subprocess.run(
+        [sys.executable, "-m", "cncopctl.reporter", "--root", layout.spool.parent], check=True
+    )
+    assert done.returncode == 0
+    assert {path.name for path in layout.expired.iterdir()} == {"unreadable.json", "kept"}
