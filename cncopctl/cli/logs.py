@@ -120,7 +120,9 @@ def _follow(layout: Layout, jobs: Collection[str], *, as_json: bool) -> int:
             click.echo(text)
     ended = History(layout.history).find(run_id)
     if not ended:
-        raise UsageError(f"{job}: the run was not closed", f"look at: journalctl -u {service_name(job)}")
+        raise UsageError(
+            f"{job}: the run was not closed", layout.typed(f"look at: journalctl -u {service_name(job)}")
+        )
     return 0 if ended[0].outcome is Outcome.OK else 3
 
 

@@ -194,6 +194,12 @@ class Layout:
         reasons = ((path, refusal(path)) for path in paths)
         return next((f"{path}: {reason}" for path, reason in reasons if reason), "")
 
+    def typed(self, hint: str) -> str:
+        """`hint` with systemd's commands as they are typed here: units of a user's own are asked for with --user."""
+        if self.scope is not Scope.USER:
+            return hint
+        return hint.replace("journalctl ", "journalctl --user ").replace("systemctl ", "systemctl --user ")
+
     def flag(self) -> str:
         """The command-line option that selects this layout in our own programs."""
         return f"--root={self.units.parent}" if self.scope is Scope.DIRECTORY else f"--{self.scope}"

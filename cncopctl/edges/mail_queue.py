@@ -86,7 +86,7 @@ def forget_expired(expired: Path, older_than: float) -> list[OSError]:
         try:
             is_old = entry.stat(follow_symlinks=False).st_mtime < older_than
             if is_old and not entry.is_dir(follow_symlinks=False):
-                os.unlink(entry.path)
+                Path(entry.path).unlink()
         except FileNotFoundError:
             continue
         except OSError as error:

@@ -6,7 +6,7 @@ import contextlib
 import os
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -60,7 +60,7 @@ def examine(layout: Layout, systemd: Systemd | None) -> list[Finding]:
     desired = _desired(layout, systemd)
     states = _states(systemd)
     last = last_sync.read(layout)
-    return findings(
+    found = findings(
         Facts(
             now=datetime.now(UTC),
             jobs=[_job(job, desired.jobs.get(job.id)) for job in compiled],
@@ -84,6 +84,7 @@ def examine(layout: Layout, systemd: Systemd | None) -> list[Finding]:
             waiting_mails=len(MailQueue(layout.mail).failures()),
         )
     )
+    return [replace(finding, hint=layout.typed(finding.hint)) for finding in found]
 
 
 def _history_obstacle(layout: Layout) -> tuple[str, str]:

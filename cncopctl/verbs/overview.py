@@ -60,6 +60,9 @@ def job_states(layout: Layout, systemd: Systemd | None) -> list[JobState]:
     next_runs = _elapses(systemd, units, jobs) if systemd else _instants(jobs)
     last_runs = History(layout.history).last_runs()
     active = running(layout.runs)
+    if systemd:  # what is noted of a run whose service is down was never closed: it does not run any more
+        at_work = {name for name, unit in units.items() if unit.active_state not in ("inactive", "failed")}
+        active = {job: noted for job, noted in active.items() if service_name(job) in at_work}
     pauses = read_pauses(layout.pauses, datetime.now(UTC))
     timers = {job_of(name) for name, unit in units.items() if is_timer(name) and unit.is_up()}
     return [

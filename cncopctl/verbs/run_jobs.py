@@ -126,7 +126,7 @@ def _start(
 ) -> None:
     unit, now = service_name(job.id), datetime.now(UTC)
     if unit in units_at_work(systemd, [unit]):
-        phrase = "is running already; follow it with: journalctl -f -u " + unit
+        phrase = f"is running already; follow it with: cncopctl logs -f {job.id}"
         _skip(job, phrase, now, runs, display)
         return
     path = systemd.start(unit, wait=False)
@@ -156,7 +156,8 @@ def units_at_work(systemd: Systemd, units: Iterable[str]) -> frozenset[str]:
 def how_it_ended(layout: Layout, job: CompiledJob, started: datetime, result: str) -> Run:
     """What the run's close has put into the history; systemd's own word, `result`, where there is nothing."""
     outcome = Outcome.SKIPPED if result == "done" else Outcome.ERROR
-    phrase, hint = f"systemd says: {result}; look at: journalctl -u {service_name(job.id)}", ""
+    look = layout.typed(f"look at: journalctl -u {service_name(job.id)}")
+    phrase, hint = f"systemd says: {result}; {look}", ""
     try:
         if run := History(layout.history).since(job.id, started):
             return run

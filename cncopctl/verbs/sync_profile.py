@@ -85,10 +85,10 @@ def sync_profile(layout: Layout, systemd: Systemd | None, *, prune: bool, dry_ru
             plan = replace(plan, notes=(*plan.notes, _KEEP)) if is_password_new else plan
             apply_plan(plan, wanted, layout, systemd)
             if systemd and plan.of(Action.START):
-                _check_started(wanted, systemd)
+                _check_started(layout, wanted, systemd)
             _note(layout, fingerprint, wanted, host.machine_id)
             if systemd and CONSOLE_SOCKET in wanted.units:
-                plan = _with_console(plan, systemd)
+                plan = _with_console(plan, layout, systemd)
         return Synced(_with_words(plan, layout, host), wanted, installed, len(wanted.compiled))
 
 
@@ -98,13 +98,13 @@ _KEEP = (
 )
 
 
-def _with_console(plan: Plan, systemd: Systemd) -> Plan:
+def _with_console(plan: Plan, layout: Layout, systemd: Systemd) -> Plan:
     """The plan with a word on a console that does not listen: backups go on without it."""
     socket = systemd.units([CONSOLE_SOCKET]).get(CONSOLE_SOCKET)
     if socket is None or socket.active_state != "failed":
         return plan
     note = f"the console does not listen, its port may be taken; look at: systemctl status {CONSOLE_SOCKET}"
-    return replace(plan, notes=(*plan.notes, note))
+    return replace(plan, notes=(*plan.notes, layout.typed(note)))
 
 
 def _with_words(plan: Plan, layout: Layout, host: Host) -> Plan:
@@ -172,7 +172,7 @@ def _console_since(systemd: Systemd, units: Mapping[str, LoadedUnit]) -> datetim
     return systemd.active_since(console).get(CONSOLE_SOCKET)
 
 
-def _check_started(wanted: Wanted, systemd: Systemd) -> None:
+def _check_started(layout: Layout, wanted: Wanted, systemd: Systemd) -> None:
     """A target becomes active whatever becomes of the timers that it only wants: look at each.
 
     A console that does not listen is no reason to fail (`_with_console`).
@@ -187,7 +187,7 @@ def _check_started(wanted: Wanted, systemd: Systemd) -> None:
     if idle:
         raise SystemdError(
             f"{len(idle)} of the timers did not start, first {idle[0]}",
-            f"look at: systemctl status {idle[0]}",
+            layout.typed(f"look at: systemctl status {idle[0]}"),
         )
 
 

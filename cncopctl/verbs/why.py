@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from cncopctl.core.calendars import Blackout, InBlackout
@@ -35,10 +36,11 @@ def why(layout: Layout, systemd: Systemd | None, word: str, show: Show) -> tuple
     try:
         job = choose_job(word, installed)
     except UsageError:
-        if found := _not_installed(layout, systemd, word):
-            return found
+        if known := _not_installed(layout, systemd, word):
+            return known
         raise
-    return job.id, answer(_facts(layout, systemd, job), show)
+    found = answer(_facts(layout, systemd, job), show)
+    return job.id, replace(found, hint=layout.typed(found.hint))
 
 
 def _not_installed(layout: Layout, systemd: Systemd | None, word: str) -> tuple[str, Answer] | None:

@@ -48,6 +48,8 @@ def recover(cncop: Installation) -> None:
 
 def test_what_was_cut_off_is_closed_once(cncop: Installation) -> None:
     run_id = cut_off(cncop)
+    (state,) = json.loads(cncop.manager.run(CNCOPCTL, "jobs", "--user", "--json").stdout)
+    assert state["running"] is False  # though nobody has closed it yet
     recover(cncop)
     recover(cncop)
     (closed,) = cncop.history()

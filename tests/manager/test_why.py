@@ -49,6 +49,7 @@ def test_what_is_done_to_units_is_the_answer(cncop: Installation) -> None:
     assert reason(cncop) == "not due"
     manager.systemctl("stop", "cncop.target")
     assert reason(cncop) == "target stopped"
+    assert ask(cncop)["hint"] == "run: systemctl --user start cncop.target"
 
 
 def test_somebodys_will_is_the_answer(cncop: Installation) -> None:

@@ -68,3 +68,12 @@ def test_a_directory_has_no_manager() -> None:
 )
 def test_a_directory_that_no_unit_can_name_is_refused(root: str, refusal: str) -> None:
     assert Layout.directory(Path(root)).refusal() == refusal
+
+
+def test_commands_of_hints_are_a_users_own_in_a_users_installation() -> None:
+    hint = "look at: journalctl -u cncop-job-a.service; or run: systemctl start cncop.target"
+    user = Layout.user({}, Path("/home/ann"), 1000)
+    assert user.typed(hint) == (
+        "look at: journalctl --user -u cncop-job-a.service; or run: systemctl --user start cncop.target"
+    )
+    assert Layout.system().typed(hint) == hint
