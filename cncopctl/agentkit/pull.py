@@ -19,7 +19,7 @@ from cncopctl.agentkit.phrases import counted, size
 from cncopctl.agentkit.place import Place, Use, existing_place, open_repository
 from cncopctl.agentkit.progress import Progress
 from cncopctl.agentkit.request import Request
-from cncopctl.agentkit.restore import claim_target, restore
+from cncopctl.agentkit.restore import restore
 from cncopctl.agentkit.result import Result
 from cncopctl.agentkit.telling import teller
 from cncopctl.agentkit.verify import verify
@@ -35,7 +35,6 @@ __all__ = [
     "accept",
     "backup",
     "check",
-    "claim_target",
     "prune",
     "restore",
     "verify",

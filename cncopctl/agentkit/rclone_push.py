@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING
 from cncopctl.agentkit.failure import AgentError
 from cncopctl.agentkit.phrases import counted, size
 from cncopctl.agentkit.pull import check as check_pull
-from cncopctl.agentkit.pull import claim_target
 from cncopctl.agentkit.rclone import Log, remote_of, tell_stats
 from cncopctl.agentkit.rclone_pull import translated_excludes
 from cncopctl.agentkit.rclone_server import Server, reached
 from cncopctl.agentkit.request import Direction, Request
 from cncopctl.agentkit.result import Result
+from cncopctl.agentkit.target import claimed
 from cncopctl.core.engines import rclone
 from cncopctl.core.engines.rclone_failures import CHANGED, VANISHED
 from cncopctl.core.engines.rclone_filters import exclude_rules, literal, only_rules
@@ -159,9 +159,9 @@ def pull_back(request: Request, progress: Progress) -> Result:
         files, total = rclone.counted(
             server.rclone.answer("size", "--json", "--", work.there(), rules=work.rules)
         )
-        claim_target(wanted, dry_run=request.dry_run)
-        if not request.dry_run:
-            _copy_back(work, files, total)
+        with claimed(wanted, dry_run=request.dry_run) as target:
+            if not request.dry_run:
+                _copy_back(replace(work, source=target.path), files, total)
     would = "would be " if request.dry_run else ""
     return Result(
         f"{counted(files, 'file')}, {size(total)} {would}restored to {wanted.to}", files=files, bytes=total
@@ -209,7 +209,7 @@ def _copy_back(work: _Push, files: int, total: int) -> None:
 
 def _make_links(directory: Path) -> None:
     """Turn the files that stand for links into links, once nothing more is written through them."""
-    for _, _, files, handle in os.fwalk(directory):
+    for _, _, files, handle in os.fwalk(f"{directory}/."):  # by way of a link, where it is a descriptor's
         for name in files:
             if name.endswith(_LINK) and os.lstat(name, dir_fd=handle).st_size <= _LONGEST_TARGET:
                 _make_link(name, handle)

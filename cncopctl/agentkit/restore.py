@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
-from pathlib import Path
 
 from cncopctl.agentkit.failure import AgentError
 from cncopctl.agentkit.phrases import counted, size
@@ -12,9 +11,10 @@ from cncopctl.agentkit.place import existing_place, open_repository
 from cncopctl.agentkit.progress import Progress
 from cncopctl.agentkit.request import Request, Restore
 from cncopctl.agentkit.result import Result
+from cncopctl.agentkit.target import claimed, listed
 from cncopctl.agentkit.telling import teller
 from cncopctl.core.engines.restic import Node, as_listed
-from cncopctl.core.engines.snapshots import RootMetadata, Snapshot, find_snapshot, snapshot_at
+from cncopctl.core.engines.snapshots import Snapshot, find_snapshot, snapshot_at
 from cncopctl.core.faults import nearest
 from cncopctl.edges.restic import Repository
 
@@ -28,12 +28,11 @@ def restore(request: Request, progress: Progress) -> Result:
     with existing_place(request).in_use():
         snapshot = _wanted_snapshot(repository.snapshots(request.job.id), wanted, request)
         chosen = _chosen(repository, snapshot, wanted, is_counting=bool(wanted.paths) or request.dry_run)
-        is_new = claim_target(wanted, dry_run=request.dry_run)
-        if not request.dry_run:
-            reader = teller(progress, "restore", "restoring", chosen.files, chosen.bytes)
-            repository.restore(snapshot.id, wanted.to, paths=wanted.paths, on_message=reader)
-            if is_new and not wanted.paths and snapshot.root:
-                _apply(snapshot.root, wanted.to)
+        with claimed(wanted, dry_run=request.dry_run) as target:
+            if not request.dry_run:
+                reader = teller(progress, "restore", "restoring", chosen.files, chosen.bytes)
+                repository.restore(snapshot.id, target.path, paths=wanted.paths, on_message=reader)
+                target.root = snapshot.root if target.is_new and not wanted.paths else None
         return Result(
             _phrase(request, wanted, snapshot, chosen),
             snapshot=snapshot.id,
@@ -41,31 +40,6 @@ def restore(request: Request, progress: Progress) -> Result:
             bytes=chosen.bytes,
             overwritten=chosen.overwritten,
         )
-
-
-def claim_target(wanted: Restore, *, dry_run: bool) -> bool:
-    """Make sure that the target of a restore is a directory that loses nothing; whether it was empty.
-
-    Single paths may go beside what is there; the whole only into an empty directory.
-
-    Raises:
-        AgentError: something would be overwritten, and that was not asked for.
-    """
-    to = wanted.to
-    if to.exists() and not to.is_dir():
-        raise AgentError(f"{to} is not a directory", "name a directory to restore to")
-    is_empty = not to.exists() or not any(os.scandir(to))
-    there = [path for path in wanted.paths if os.path.lexists(to / path)]
-    if not wanted.force and (there or not (is_empty or wanted.paths)):
-        raise AgentError(
-            f"{_listed([str(to / path) for path in there])} is there already"
-            if there
-            else f"{to} is not empty",
-            "name an empty directory, or overwrite what is there with --force (nothing is deleted)",
-        )
-    if not dry_run:
-        to.mkdir(parents=True, exist_ok=True)
-    return is_empty
 
 
 @dataclass(slots=True)
@@ -144,7 +118,7 @@ def _wanted_snapshot(taken: list[Snapshot], wanted: Restore, request: Request) -
 
 def _phrase(request: Request, wanted: Restore, snapshot: Snapshot, chosen: _Chosen) -> str:
     told = f"the snapshot of {snapshot.time.astimezone():%Y-%m-%d %H:%M:%S} ({snapshot.short_id})"
-    what = f"{_listed(wanted.paths)} of {told}" if wanted.paths else told
+    what = f"{listed(wanted.paths)} of {told}" if wanted.paths else told
     counts = ""
     if chosen.files is not None and chosen.bytes is not None:
         counts = f": {counted(chosen.files, 'file')}, {size(chosen.bytes)}"
@@ -152,14 +126,3 @@ def _phrase(request: Request, wanted: Restore, snapshot: Snapshot, chosen: _Chos
         return f"{what} restored to {wanted.to}{counts}"
     over = f", {chosen.overwritten:,} of them over what is there" if chosen.overwritten else ""
     return f"would restore {what} to {wanted.to}{counts}{over}"
-
-
-def _listed(paths: tuple[str, ...] | list[str]) -> str:
-    return ", ".join(paths[:_NAMED]) + (" …" if len(paths) > _NAMED else "")
-
-
-def _apply(root: RootMetadata, directory: Path) -> None:
-    if os.geteuid() == 0:
-        os.chown(directory, root.uid, root.gid)
-    directory.chmod(root.mode)
-    os.utime(directory, ns=(root.mtime_ns, root.mtime_ns))

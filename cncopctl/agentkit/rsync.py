@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING
 from cncopctl.agentkit.engine import find_program, run_engine
 from cncopctl.agentkit.failure import AgentError
 from cncopctl.agentkit.phrases import counted, size
-from cncopctl.agentkit.pull import Fetched, Place, claim_target
+from cncopctl.agentkit.pull import Fetched, Place
 from cncopctl.agentkit.request import KNOWN_HOSTS, Request
 from cncopctl.agentkit.result import Result
+from cncopctl.agentkit.target import claimed
 from cncopctl.core.engines import rsync
 from cncopctl.core.engines.endpoint import Endpoint, EndpointError, parse_endpoint
 from cncopctl.core.engines.rsync_failures import diagnose
@@ -118,18 +119,18 @@ def pull_back(request: Request, progress: Progress) -> Result:
     destination = endpoint(request.job.destination, "destination")
     if destination.is_local:
         _existing(destination)
-    claim_target(wanted, dry_run=request.dry_run)
-    carries = carried_by(wanted.to if wanted.to.is_dir() else wanted.to.parent)
-    options = [
-        *rsync.transfer_options(carries, request.job.bandwidth, request.dry_run),
-        f"--filter=- /{_REPLACED}/",
-    ]
-    names = b"\0".join(os.fsencode(path) for path in wanted.paths)
-    if names:
-        options += ["-r", "--from0", "--files-from=-"]
-    transfer = _Transfer(destination, options, destination.contents(), f"{wanted.to}/", names)
-    ended, stats = _run(request, transfer, progress, "restore")
-    _raise_failed(ended, destination)
+    with claimed(wanted, dry_run=request.dry_run) as target:
+        carries = carried_by(target.path if target.path.is_dir() else target.path.parent)
+        options = [
+            *rsync.transfer_options(carries, request.job.bandwidth, request.dry_run),
+            f"--filter=- /{_REPLACED}/",
+        ]
+        names = b"\0".join(os.fsencode(path) for path in wanted.paths)
+        if names:
+            options += ["-r", "--from0", "--files-from=-"]
+        transfer = _Transfer(destination, options, destination.contents(), f"{target.path}/", names)
+        ended, stats = _run(request, transfer, progress, "restore")
+        _raise_failed(ended, destination)
     would = "would be " if request.dry_run else ""
     return Result(
         f"{counted(stats.files, 'file')}, {size(stats.bytes)} {would}restored to {wanted.to}",
