@@ -18,6 +18,10 @@ TESTS := systemd-container mmdebstrap debian-archive-keyring git libpam-systemd 
 # What the Debian package is built with.
 BUILDING := build-essential debhelper dh-python pybuild-plugin-pyproject python3-all python3-hatchling
 
+# Tests mostly wait for machines and servers, so that there may be more at once than processors. A file's tests share
+# what they start; the files that take longest come first.
+SIDE_BY_SIDE := --numprocesses=$(shell expr $$(nproc) + 1) --dist=loadfile --no-loadscope-reorder
+
 missing = $(strip $(foreach package,$(1),$(if $(filter ii,$(shell dpkg-query -Wf '$${db:Status-Abbrev}' $(package) 2>/dev/null)),,$(package))))
 
 define install
@@ -48,7 +52,7 @@ check: venv  ## Lint, format and type checks
 
 test: check  ## All checks and tests, on real systemd and real servers
 	$(call install,$(MANAGER) $(TESTS))
-	.venv/bin/pytest --durations=15
+	.venv/bin/pytest --durations=15 $(SIDE_BY_SIDE)
 
 demo: venv  ## See it work: back up, look, restore and compare, in a systemd of its own
 	$(call install,$(MANAGER))

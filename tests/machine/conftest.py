@@ -1,5 +1,6 @@
 """Fixtures: machines of both Debian releases, each booted once for a file of tests."""
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,8 +20,12 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def packages(tmp_path_factory: pytest.TempPathFactory) -> Packages:
-    """The Debian package, built from this source tree on machines of each release."""
-    return Packages(tmp_path_factory.mktemp("packages"))
+    """The Debian package, built from this source tree on machines of each release.
+
+    Where several processes run the tests side by side, the first that asks builds it for all.
+    """
+    own = tmp_path_factory.getbasetemp()
+    return Packages(own.parent if "PYTEST_XDIST_WORKER" in os.environ else own)
 
 
 @pytest.fixture(scope="module", params=RELEASES)

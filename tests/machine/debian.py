@@ -1,11 +1,14 @@
 """The Debian package as it is built in a machine of a release, and what lintian says of it."""
 
+import json
 import os
 import shlex
+import shutil
 import subprocess
 from pathlib import Path
 from typing import NamedTuple
 
+from .image import locked
 from .machine import Machine
 from .project import SOURCE
 
@@ -49,31 +52,37 @@ class Package(NamedTuple):
 
 
 class Packages:
-    """The package as each release builds it, each built once."""
+    """The package as each release builds it, each built once for all processes that share a directory."""
 
-    def __init__(self, scratch: Path) -> None:
-        self._scratch = scratch
-        self._built: dict[str, Package] = {}
+    def __init__(self, shared: Path) -> None:
+        self._directory = shared / "packages"
+        self._directory.mkdir(exist_ok=True)
 
     def of(self, release: str) -> Package:
         """The package that `release` builds."""
-        if release not in self._built:
-            directory = self._scratch / release
-            directory.mkdir()
-            self._built[release] = build_package(release, directory)
-        return self._built[release]
+        directory = self._directory / release
+        said = directory / "said.json"
+        with locked(self._directory / f"{release}.lock"):
+            if not said.exists():
+                shutil.rmtree(directory, ignore_errors=True)
+                directory.mkdir()
+                said.write_text(json.dumps(build_package(release, directory)))
+        name, *words = json.loads(said.read_text())
+        return Package(directory / name, *words)
 
 
-def build_package(release: str, scratch: Path) -> Package:
-    """Build the package by `make deb` on a machine of `release`; lintian and its own tests judge it there."""
+def build_package(release: str, scratch: Path) -> tuple[str, str, str]:
+    """Build the package by `make deb` on a machine of `release`; lintian and its own tests judge it there.
+
+    Returns its name in `scratch`, and what they say.
+    """
     with Machine(release, "builder") as builder:
         copy_sources(builder, scratch)
         builder.run("make", "-C", TREE, "deb", timeout=300)
         (name,) = builder.run("sh", "-c", f"cd {TREE}/dist && ls *.deb").stdout.split()
-        package = scratch / name
-        with package.open("wb") as file:
+        with (scratch / name).open("wb") as file:
             subprocess.run(builder.argv("cat", f"{TREE}/dist/{name}"), stdout=file, check=True)
-        return Package(package, lintian(builder), autopkgtest(builder))
+        return name, lintian(builder), autopkgtest(builder)
 
 
 def lintian(builder: Machine) -> str:
