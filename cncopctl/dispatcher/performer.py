@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -71,7 +72,7 @@ class Performer:
         return replace(
             run,
             outcome=Outcome.of_agent(status),
-            phrase=_text(result, "phrase") or _without_result(status),
+            phrase=_text(result, "phrase") or _without_result(status, files.obstacle()),
             hint=_text(result, "hint"),
             snapshot=_text(result, "snapshot"),
             files=number_of_files,
@@ -103,7 +104,10 @@ class _Teller:
         if now - self._told >= _EVERY:
             self._told = now
             notify_status(self._prefix + Progress.from_document(document).sentence())
-            self._files.write_progress(document)
+            with contextlib.suppress(
+                OSError
+            ):  # on a full disk, say: only a display, for which no backup is to end
+                self._files.write_progress(document)
 
 
 def _text(result: dict[str, object], key: str) -> str:
@@ -116,7 +120,9 @@ def _warnings(result: dict[str, object]) -> tuple[str, ...]:
     return tuple(str(warning)[:1000] for warning in warnings[:100]) if isinstance(warnings, list) else ()
 
 
-def _without_result(status: int) -> str:
+def _without_result(status: int, obstacle: str) -> str:
     if status < 0:
         return f"the agent was killed by {signal_name(-status)} and left no result"
+    if obstacle:
+        return f"the agent ended with status {status} and could leave no result: {obstacle}"
     return f"the agent ended with status {status} and left no result: its log has more"

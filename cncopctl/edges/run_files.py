@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
 import stat
@@ -11,6 +12,10 @@ from typing import Any
 
 # An agent's result is read by root: one that is larger than this was not written for reading.
 _MOST_BYTES = 1024 * 1024
+
+# How a full disk, or a used-up quota, says so; and what stat(2) counts blocks in.
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
+_BLOCK = 512
 
 
 class RunFiles:
@@ -99,12 +104,46 @@ class RunFiles:
         """Whether the directory's group may read what is in it: it has the set-group-ID bit then."""
         return bool(self._directory.stat().st_mode & stat.S_ISGID)
 
+    def obstacle(self) -> str:
+        """Why nothing new can be written here, in words; "" where something can."""
+        probe = self._directory / ".probe"
+        try:
+            probe.write_bytes(b"?")
+        except OSError as error:
+            return f"{self._directory}: {error.strerror}"
+        finally:
+            with contextlib.suppress(OSError):
+                probe.unlink(missing_ok=True)
+        return ""
+
     def _replace(self, name: str, document: dict[str, Any]) -> None:
-        aside = self._directory / f".{name}"
-        aside.write_text(json.dumps(document), encoding="utf-8")
-        if self._is_shared():
-            aside.chmod(0o640)
-        aside.rename(self._directory / name)
+        aside, text = self._directory / f".{name}", json.dumps(document)
+        try:
+            aside.write_text(text, encoding="utf-8")
+            if self._is_shared():
+                aside.chmod(0o640)
+            aside.rename(self._directory / name)
+        except OSError as error:
+            with contextlib.suppress(OSError):
+                aside.unlink(missing_ok=True)
+            if error.errno not in _NO_ROOM or not (self._directory / name).is_file():
+                raise
+            self._overwrite(name, text.encode())
+
+    def _overwrite(self, name: str, data: bytes) -> None:
+        """Write into the blocks that the file has already: on a disk that is full, those are all there is.
+
+        Half of it would be there after a power cut in this very moment; without it, nothing new ever.
+
+        Raises:
+            OSError: it does not fit.
+        """
+        with (self._directory / name).open("r+b", buffering=0) as file:
+            room = os.fstat(file.fileno()).st_blocks * _BLOCK
+            if len(data) > room:
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), file.name)
+            os.pwrite(file.fileno(), data, 0)
+            os.ftruncate(file.fileno(), len(data))
 
     def _read(self, name: str) -> dict[str, Any]:
         try:

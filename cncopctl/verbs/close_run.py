@@ -26,14 +26,15 @@ def close_run(layout: Layout, job: CompiledJob, run: Run) -> bool:
     the same names. What cannot be written keeps nothing else from being written, and the run open.
     """
     files = RunFiles(layout.runs, run.id)
-    run, problems = _noted(layout, files, _as_reported(layout, run))
-    told = ""
-    for write in (_write_history, _write_reports):
-        try:
-            told += write(layout, job, run, files)
-        except OSError as error:
-            problems.append(f"{error.filename or layout.spool}: {error.strerror}")
+    # Opened first: a log that cannot be written any more is to be in the report.
     with RunOutput.resume(run.log, job.id, run.id) as output:
+        run, problems = _noted(layout, files, _as_reported(layout, _with_fault(run, output.fault)))
+        told = ""
+        for write in (_write_history, _write_reports):
+            try:
+                told += write(layout, job, run, files)
+            except OSError as error:
+                problems.append(f"{error.filename or layout.spool}: {error.strerror}")
         if told:
             output.say(told, Level.ERROR)
         for problem in problems:
@@ -45,6 +46,11 @@ def close_run(layout: Layout, job: CompiledJob, run: Run) -> bool:
     if run.log and (done := prune(layout, job.days_of_logs)):
         print(f"{job.id}: {done}", file=sys.stderr)
     return not problems
+
+
+def _with_fault(run: Run, fault: str) -> Run:
+    """The run with a warning of what is wrong with its log, unless it has that already."""
+    return replace(run, warnings=(*run.warnings, fault)) if fault and fault not in run.warnings else run
 
 
 def _as_reported(layout: Layout, run: Run) -> Run:

@@ -133,6 +133,8 @@ class Installation:
     def history(self) -> list[dict[str, Any]]:
         """All finished runs, oldest first."""
         with contextlib.closing(sqlite3.connect(self.state / "history.sqlite")) as database:
+            if not database.execute("SELECT 1 FROM sqlite_master WHERE name = 'run'").fetchall():
+                return []
             rows = database.execute("SELECT document FROM run ORDER BY started, id").fetchall()
         return [json.loads(document) for (document,) in rows]
 

@@ -108,31 +108,39 @@ FAULTS = (
 class DiskFault:
     """A disk that cannot be written from when on, how the run ends, and what is said about it in which place.
 
-    `told` is in the finished report; a `place` is below the state of a user's installation.
+    `told` is in the finished report; a `place` is below the state of a user's installation, or all of it.
     """
 
     place: str
-    is_full: bool
-    is_before: bool
+    how: str
+    when: str
     outcome: str
     told: str
 
     def __str__(self) -> str:
-        return f"{self.place}-{'full' if self.is_full else 'read-only'}-{'before' if self.is_before else 'within'}"
+        return f"{self.place}-{self.how}-{self.when}"
 
 
 FULL, READ_ONLY = "No space left on device", "Read-only file system"
 DISK_FAULTS = (
-    DiskFault("log", True, True, "OK", f"the log cannot be written: .*{FULL}"),
-    DiskFault("log", True, False, "OK", "all is copied"),  # its block has room
-    DiskFault("log", False, True, "OK", f"the log cannot be .*: .*{READ_ONLY}"),
-    DiskFault("spool", True, True, "OK", "all is copied"),
-    DiskFault("spool", True, False, "OK", "all is copied"),
-    DiskFault("spool", False, True, "OK", "all is copied"),
-    DiskFault("state", True, True, "ERROR", f"/runs.*{FULL}"),
-    DiskFault("state", True, False, "ERROR", f"/runs.*{FULL}"),
-    DiskFault("state", False, True, "ERROR", f"/runs.*{READ_ONLY}"),
-    DiskFault("state", False, False, "ERROR", f"/runs.*{READ_ONLY}"),
+    DiskFault("log", "full", "before", "OK", f"the log cannot be written: .*{FULL}"),
+    DiskFault("log", "full", "within", "OK", f"the log cannot be written: .*{FULL}"),
+    DiskFault("log", "read-only", "before", "OK", f"the log cannot be .*: .*{READ_ONLY}"),
+    DiskFault("log", "read-only", "within", "OK", f"the log cannot be .*: .*{READ_ONLY}"),
+    DiskFault("log", "without-inodes", "before", "OK", f"the log cannot be .*: .*{FULL}"),
+    DiskFault("spool", "full", "before", "OK", "all is copied"),
+    DiskFault("spool", "full", "within", "OK", "all is copied"),
+    DiskFault("spool", "read-only", "before", "OK", "all is copied"),
+    DiskFault("spool", "read-only", "within", "OK", "all is copied"),
+    DiskFault("spool", "without-inodes", "within", "OK", "all is copied"),
+    DiskFault("state", "full", "before", "ERROR", f"/runs.*{FULL}"),
+    DiskFault("state", "full", "within", "ERROR", f"/runs.*{FULL}"),
+    DiskFault("state", "read-only", "before", "ERROR", f"/runs.*{READ_ONLY}"),
+    DiskFault("state", "read-only", "within", "ERROR", f"/runs.*{READ_ONLY}"),
+    DiskFault("state", "without-inodes", "within", "ERROR", f"/runs.*{FULL}"),
+    DiskFault("all", "full", "within", "ERROR", f"/runs.*{FULL}"),
+    DiskFault("all", "read-only", "within", "ABORTED", "its processes were killed"),
+    DiskFault("all", "without-inodes", "within", "ERROR", f"/runs.*{FULL}"),
 )
 
 
@@ -141,9 +149,10 @@ class Disk:
 
     def __init__(self, cncop: Installation, place: str) -> None:
         self._manager, self._state = cncop.manager, cncop.state
-        self.path = self._state / ("" if place == "state" else place)
+        self.path = self._state / ("" if place in ("state", "all") else place)
         self._below = Path(f"{self.path}.below")
         self._others = ("log", "spool") if place == "state" else ()
+        self._is_hidden = False
         # What lies below stays in sight, but not the disk itself, wherever else it would show up.
         self._do(
             f"mkdir {self._below}",
@@ -157,16 +166,34 @@ class Disk:
     def _do(self, *lines: str) -> None:
         self._manager.run("sh", "-euc", "\n".join(lines))
 
-    def fail(self, fault: DiskFault) -> None:
-        if fault.is_full:
-            self._do(f"! cat /dev/zero >{self.path}/filler 2>&-")
-        else:
-            self._do(f"mount -o remount,ro {self.path}")
+    def fill(self) -> None:
+        """Not a byte more: nor is there room in the last block of a log."""
+        self._do(
+            f"find {self.path} -name 'CA-*.log' -exec truncate --size=%4096 {{}} +",
+            f"! cat /dev/zero >{self.path}/filler 2>&-",
+        )
+
+    def forbid(self) -> None:
+        """Read-only, while a file on it is being written to whoever opens one from now on: the kernel wants it so."""
+        if self._manager.run("mount", "-o", "remount,ro", self.path, check=False).returncode:
+            self._do(f"mount --bind {self.path} {self.path}", f"mount -o remount,bind,ro {self.path}")
+            self._is_hidden = True
+
+    def allow(self) -> None:
+        self._do(f"mount -o remount,rw {self.path}")
+
+    def use_up_inodes(self) -> None:
+        used = f"$(($(stat --file-system --format='%c - %d' {self.path})))"
+        self._do(f"mount -o remount,nr_inodes={used} {self.path}")
+
+    def fail(self, how: str) -> None:
+        {"full": self.fill, "read-only": self.forbid, "without-inodes": self.use_up_inodes}[how]()
 
     def mend(self) -> None:
         """Make it writable again, and put what is on it where it belongs."""
         self._do(
-            f"mount -o remount,rw {self.path}",
+            *([f"umount {self.path}"] if self._is_hidden else []),
+            f"mount -o remount,rw,nr_inodes=10000 {self.path}",
             f"rm -f {self.path}/filler",
             *(f"umount {self.path}/{other}" for other in self._others),
             *(f"rm -rf {self.path}/{other}" for other in self._others),
@@ -218,14 +245,16 @@ def test_a_run_is_closed_once_and_reported_once(agent: Agent, fault: Fault) -> N
 
 
 def run_on(disk: Disk, fault: DiskFault, victim: Victim) -> None:
-    if fault.is_before:
-        disk.fail(fault)
+    if fault.when == "before":
+        disk.fail(fault.how)
     victim.begin()
-    if not fault.is_before:
-        disk.fail(fault)
+    if fault.when == "within":
+        disk.fail(fault.how)
     victim.go_on()
     victim.wait()
-    assert SAID in victim.manager.journal(victim.service)
+    said = victim.manager.journal(victim.service)
+    assert SAID in said
+    assert "copying the last file" in said
 
 
 @pytest.mark.parametrize("fault", DISK_FAULTS, ids=str)
@@ -235,16 +264,41 @@ def test_a_disk_that_cannot_be_written_loses_no_run(manager: UserManager, fault:
     cncop.synced(job("a"))
     disk = Disk(cncop, fault.place)
     try:
-        if fault.is_before and fault.place == "state":
-            disk.fail(fault)
+        if fault.when == "before" and fault.place == "state":
+            disk.fail(fault.how)
             victim.fail_to_begin()
         else:
             run_on(disk, fault, victim)
     finally:
         disk.mend()
-    victim.runs_again()
-    first = min((report["run"] for report in victim.reports("JF")), key=lambda run: str(run["started"]))
+    victim.manager.systemctl("start", "cncop-recover.service")  # as each hour
+    (first,) = (report["run"] for report in victim.reports("JF"))
     assert first["outcome"] == fault.outcome
     assert re.search(fault.told, f"{first['phrase']} {first['warnings']}")
-    assert [run for run in victim.history() if run["id"] == first["id"]] in ([first], [])
+    assert len(victim.reports("JS")) == 1
+    assert victim.history() in ([first], [])
+    victim.leaves_nothing()
+    victim.runs_again()
+
+
+def test_a_state_that_cannot_be_written_for_a_while_ends_no_run(manager: UserManager) -> None:
+    cncop = Installation(manager)
+    agent = Agent(cncop)
+    victim = Victim(agent, "a")
+    wait = f"echo began >{agent.up}; cat {agent.down}"
+    tell = """echo '{"phase": "mirror"}' >/dev/fd/$CNCOP_PROGRESS_FD"""
+    cncop.agent(f"""{wait}; {tell}; {wait}; echo '{{"phrase": "all is copied"}}' >$CNCOP_RESULT""")
+    cncop.synced(job("a"))
+    disk = Disk(cncop, "state")
+    try:
+        victim.begin()
+        disk.fail("read-only")
+        victim.go_on()
+        victim.is_at_work()
+        disk.allow()
+        victim.go_on()
+        victim.wait()
+    finally:
+        disk.mend()
+    assert [(run["outcome"], run["phrase"]) for run in victim.history()] == [("OK", "all is copied")]
     victim.leaves_nothing()

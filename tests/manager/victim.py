@@ -16,6 +16,8 @@ AGENT = """trap 'kill $!; exit 143' TERM
 echo '{said}' >&2
 echo began >{up}
 cat {down} & wait $!
+echo 'copying the last file' >&2
+echo '{{"phase": "mirror", "phrase": "nearly done"}}' >/dev/fd/$CNCOP_PROGRESS_FD
 echo '{{"phrase": "all is copied"}}' >$CNCOP_RESULT"""
 
 
@@ -40,6 +42,10 @@ class Victim:
 
     def begin(self) -> None:
         self._start = self.manager.popen("systemctl", "--user", "start", self.service)
+        self.is_at_work()
+
+    def is_at_work(self) -> None:
+        """Return when the agent says so."""
         assert self.manager.run("cat", self._agent.up, timeout=30).stdout == "began\n"
 
     def fail_to_begin(self) -> None:

@@ -35,7 +35,7 @@ def layout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Layout:
     monkeypatch.setenv("EXIT_STATUS", "KILL")
     run_id.cache_clear()
     made = Layout.directory(tmp_path)
-    for directory in (made.messages, made.runs):
+    for directory in (made.messages, made.runs, made.logs):
         directory.mkdir(parents=True)
     return made
 
@@ -104,19 +104,32 @@ def test_statistics_have_what_the_agent_has_told(layout: Layout) -> None:
 def test_a_spool_that_cannot_be_written_keeps_the_run_open_until_it_can(
     layout: Layout, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    RunFiles(layout.runs, ID).write_run(OK.document())
+    log = layout.logs / "CA-26-03-01_0200.log"
+    log.touch()
+    run = replace(OK, log=str(log))
+    RunFiles(layout.runs, ID).write_run(run.document())
     layout.messages.rmdir()
     layout.messages.touch()
     assert close(layout, job()) == 1
     assert f"not closed: {layout.messages}" in capfd.readouterr().err
     assert (layout.runs / ID / "run.json").exists()
-    assert History(layout.history).find(ID) == [OK]
+    assert History(layout.history).find(ID) == [run]
     layout.messages.unlink()
     layout.messages.mkdir()
     assert close(layout, job()) == 0
     assert len(reports(layout)) == 2
     assert os.listdir(layout.runs) == []
-    assert History(layout.history).find(ID) == [OK]
+    assert History(layout.history).find(ID) == [run]
+
+
+def test_a_log_that_cannot_be_written_any_more_is_told_once(layout: Layout) -> None:
+    RunFiles(layout.runs, ID).write_run(replace(OK, log=str(layout.logs / "gone.log")).document())
+    layout.messages.rmdir()
+    assert close(layout, job()) == 1
+    layout.messages.mkdir()
+    assert close(layout, job()) == 0
+    (told,) = [report["run"] for name, report in reports(layout).items() if name.startswith("JF")]
+    assert told["warnings"] == [f"the log cannot be written: {told['log']}: No such file or directory"]
 
 
 def test_a_run_whose_end_cannot_be_noted_says_why(layout: Layout) -> None:
