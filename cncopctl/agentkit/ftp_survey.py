@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from cncopctl.agentkit.failure import AgentError
-from cncopctl.agentkit.survey import Entry, Kind, Survey
+from cncopctl.agentkit.survey import TOO_LONG, Entry, Kind, Survey, is_too_long
 from cncopctl.core.engines.rclone import Ways
 from cncopctl.core.engines.rclone_failures import SESSION_REUSE, diagnose
 from cncopctl.core.engines.remote import Tls
@@ -162,7 +162,9 @@ def survey(ftp: ftplib.FTP, root: str, excludes: Excludes) -> Survey:
             if entry is None or excludes.leave_out(path, is_directory=entry.kind is Kind.DIRECTORY):
                 continue
             found.entries[path] = entry
-            if entry.kind is Kind.DIRECTORY:
+            if entry.kind is Kind.DIRECTORY and is_too_long(path):
+                found.unreadable[path] = TOO_LONG
+            elif entry.kind is Kind.DIRECTORY:
                 waiting.append(path)
     return found
 

@@ -15,6 +15,7 @@ from cncopctl.agentkit.request import Request
 from cncopctl.core.engines import rclone
 from cncopctl.core.engines.endpoint import EndpointError
 from cncopctl.core.engines.rclone_failures import NOT_TO_BE_DELETED, diagnose
+from cncopctl.core.engines.rclone_filters import NOWHERE_ELSE
 from cncopctl.core.engines.remote import Protocol, Remote, parse_remote
 from cncopctl.edges.restic import Ended
 
@@ -27,6 +28,7 @@ CA_CERTIFICATES = "ca-certificates"
 """The credential with certificates of authorities that count besides the system's."""
 
 _ERRORS_KEPT = 1000
+_LONGEST_SHOWN = 200
 _SECRET = re.compile(rb"-----BEGIN [A-Z0-9 ]*PRIVATE KEY-----")
 
 
@@ -99,9 +101,15 @@ class Rclone:
     @staticmethod
     @contextlib.contextmanager
     def _filtered(words: Sequence[str], rules: Sequence[str]) -> Iterator[list[str]]:
-        """`words`, the first of which is the command, with rules from a file: there may be many."""
-        with private_file(rclone.filter_text(rules)) as filters:
-            yield [words[0], *([f"--filter-from={filters}"] if rules else []), *words[1:]]
+        """`words`, the first of which is the command, with rules from a file: there may be many.
+
+        Where the files are named, which rclone does not filter, they are from a run that was.
+        """
+        if any(word.startswith("--files-from") for word in words):
+            yield list(words)
+            return
+        with private_file(rclone.filter_text([*NOWHERE_ELSE, *rules])) as filters:
+            yield [words[0], f"--filter-from={filters}", *words[1:]]
 
     def raise_failed(self, ended: Ended, log: Log) -> None:
         """Raise AgentError unless rclone ended well."""
@@ -120,6 +128,7 @@ class Rclone:
     ) -> Ended:
         def read(text: bytes) -> None:
             line = rclone.parse_log_line(text)
+            _refuse_endless(line)
             log.note(line)
             if line.stats:
                 on_stats(line.stats)
@@ -155,6 +164,14 @@ def private_file(content: bytes) -> Iterator[str]:
         yield f"/proc/self/fd/{descriptor}"
     finally:
         os.close(descriptor)
+
+
+def _refuse_endless(line: rclone.LogLine) -> None:
+    """Stop at the first path that is too long: nothing complete comes of it, and a tree may have no end."""
+    if line.is_error and "file name too long" in line.message:
+        name = line.name or line.message.partition(" ")[2]
+        shown = name if len(name) <= _LONGEST_SHOWN else f"{name[:_LONGEST_SHOWN]}…"
+        raise AgentError(f"{shown} is longer than a path may be", "exclude it, or look at what is so deep")
 
 
 def remote_of(request: Request, text: str, role: str) -> Remote:

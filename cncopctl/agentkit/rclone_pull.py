@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
 _PASSES = 3
 _SHOWN = 5
+_LONGEST_SHOWN = 200
 _IN_THE_WAY = re.compile(r"(?:open|mkdir) (?P<path>/.*): (?:is a directory|not a directory|file exists)")
 
 
@@ -107,8 +108,9 @@ def _look(pull: _Pull) -> Survey | None:
     survey = pull.server.look(pull.excludes)
     if survey and survey.unreadable:
         path, why = next(iter(survey.unreadable.items()))
+        shown = path if len(path) <= _LONGEST_SHOWN else f"{path[:_LONGEST_SHOWN]}…"
         raise AgentError(
-            f"{path or pull.server.remote.path} cannot be read on {pull.server.remote.place}: {why}",
+            f"{shown or pull.server.remote.path} cannot be read on {pull.server.remote.place}: {why}",
             "give the job a user who may, or exclude it",
         )
     return survey

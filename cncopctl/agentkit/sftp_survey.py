@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, cast
 
 from cncopctl.agentkit.engine import end_with_us, find_program, pass_on, stop
 from cncopctl.agentkit.failure import AgentError
-from cncopctl.agentkit.survey import Entry, Kind, Survey
+from cncopctl.agentkit.survey import TOO_LONG, Entry, Kind, Survey, is_too_long
 from cncopctl.core.engines.endpoint import Endpoint, Transport
 from cncopctl.core.engines.rsync_failures import diagnose
 from cncopctl.core.engines.sftp_packets import VERSION, Attributes, PacketError, Reader, Status, request
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 _UNDER_WAY = 32
 _PIPE = 1 << 20
 _LARGEST_PACKET = 1 << 24
+_SHOWN = 100
 PASSWORD_FILE = "CNCOP_PASSWORD_FILE"  # noqa: S105 - the name of a variable
 
 OnReply = Callable[[int, Reader], None]
@@ -254,8 +255,13 @@ class Surveyor:
         self._sftp.ask(Packet.READDIR, handle, read)
 
     def _take(self, directory: str, name: bytes, attributes: Attributes) -> None:
-        if name in (b".", b"..") or b"/" in name or not name:
+        if name in (b".", b".."):
             return
+        if b"/" in name or b"\0" in name or not name:
+            raise AgentError(
+                f"the server shows a name that no file can have: {os.fsdecode(name)[:_SHOWN]!r}",
+                "it is broken, or means harm: ask whoever runs it",
+            )
         path = os.fsdecode(name) if not directory else f"{directory}/{os.fsdecode(name)}"
         mode = attributes.mode or 0
         is_directory = stat.S_ISDIR(mode)
@@ -263,7 +269,10 @@ class Surveyor:
             return
         if is_directory:
             self.survey.entries[path] = _entry(Kind.DIRECTORY, attributes)
-            self._open(path)
+            if is_too_long(path):
+                self.survey.unreadable[path] = TOO_LONG
+            else:
+                self._open(path)
         elif stat.S_ISLNK(mode):
             self._read_link(path, attributes)
         else:

@@ -21,6 +21,15 @@ _READABLE, _READABLE_DIRECTORY = 0o600, 0o700
 """What a mirror's owner needs who is not root, lest the next run could not go on from it."""
 
 
+TOO_LONG = "its path is longer than a path may be"
+_LONGEST_PATH = 4095 - 255  # PATH_MAX (limits.h), less what the mirror's own path may take
+
+
+def is_too_long(path: str) -> bool:
+    """Whether a directory lies so deep that no mirror could hold it: a tree without an end does, sooner or later."""
+    return len(os.fsencode(path)) > _LONGEST_PATH
+
+
 class Kind(Enum):
     """What a name stands for."""
 

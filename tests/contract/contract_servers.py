@@ -96,7 +96,9 @@ class SshServer:
 
 
 @contextlib.contextmanager
-def ssh_daemon(directory: Path, through: Sequence[str] = ()) -> Iterator[SshServer]:
+def ssh_daemon(
+    directory: Path, through: Sequence[str] = (), *, sftp: str = "internal-sftp"
+) -> Iterator[SshServer]:
     """An sshd that lets the present user in by key, or `sync` where it runs `through` what makes it that."""
     directory.mkdir()
     for name in ("host", "client"):
@@ -108,7 +110,7 @@ def ssh_daemon(directory: Path, through: Sequence[str] = ()) -> Iterator[SshServ
     config = directory / "sshd_config"
     config.write_text(
         f"HostKey {directory}/host\nAuthorizedKeysFile {directory}/client.pub\nStrictModes no\n"
-        "Subsystem sftp internal-sftp\n"
+        f"Subsystem sftp {sftp}\n"
         "UsePAM no\nPasswordAuthentication no\nKbdInteractiveAuthentication no\nPermitRootLogin yes\n"
     )
     if through:

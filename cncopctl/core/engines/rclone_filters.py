@@ -30,6 +30,10 @@ _CLASSES = {
 }
 
 
+NOWHERE_ELSE = ("- /{{(.*/)?\\.\\.?}}", "- /{{(.*/)?\\.\\.?}}/**")
+"""Rules that leave out what is called `.` or `..`: a server that shows such has rclone write above its target."""
+
+
 class PatternError(ValueError):
     """A pattern that has no exact translation; says why."""
 
