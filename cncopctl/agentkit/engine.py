@@ -11,6 +11,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING, cast
 
 from cncopctl.agentkit.failure import AgentError
@@ -66,14 +67,54 @@ def run_engine(
 ) -> Ended:
     """Run a program to its end; `on_output` gets its stdout as it comes, and b"" at the end.
 
-    What it writes to stderr goes to ours, or to `on_error` instead, and its last part is returned. It runs
-    in a session of its own, so that it can be stopped with all its children and cannot ask a terminal for a
-    password; it inherits every descriptor that we inherited, so that the job's lock is held as long as it
-    lives; and the kernel ends it when we are killed.
+    What it writes to stderr goes to ours, or to `on_error` instead, and its last part is returned.
 
     Raises:
         AgentError: the program is not installed.
         Whatever is raised while it runs, after it has been stopped and waited for.
+    """
+    with started(command, env=env, cwd=cwd, stdin=stdin, stop_with=stop_with) as engine:
+        return engine.follow(on_output, on_error)
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """A program that runs, and whose output waits in pipes until it is followed."""
+
+    child: subprocess.Popen[bytes]
+
+    def follow(self, on_output: OnOutput, on_error: OnOutput | None = None) -> Ended:
+        """Read what it says to its end."""
+        errors = _follow(self.child, on_output, on_error or pass_on)
+        return Ended(self.child.wait(), errors.decode(errors="surrogateescape"))
+
+    def end_within(self, seconds: float) -> None:
+        """Wait for its end, but no longer."""
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self.child.wait(seconds)
+
+    def has_ended(self) -> bool:
+        """Whether it runs no more."""
+        return self.child.poll() is not None
+
+
+@contextlib.contextmanager
+def started(
+    command: Sequence[str],
+    *,
+    env: Mapping[str, str],
+    cwd: Path | None = None,
+    stdin: bytes = b"",
+    stop_with: signal.Signals = signal.SIGTERM,
+) -> Iterator[Started]:
+    """Start a program; it is stopped and waited for at the end of the block, if it has not ended by then.
+
+    It runs in a session of its own, so that it can be stopped with all its children and cannot ask a terminal
+    for a password; it inherits every descriptor that we inherited, so that the job's lock is held as long as it
+    lives; and the kernel ends it when we are killed.
+
+    Raises:
+        AgentError: the program is not installed.
     """
     with _input(stdin) as source:
         child = subprocess.Popen(
@@ -89,8 +130,7 @@ def run_engine(
             start_new_session=True,
         )
     try:
-        errors = _follow(child, on_output, on_error or pass_on)
-        return Ended(child.wait(), errors.decode(errors="surrogateescape"))
+        yield Started(child)
     finally:
         stop(child, stop_with)
 

@@ -124,6 +124,15 @@ def ways(ftp: ftplib.FTP) -> Ways:
     )
 
 
+def is_directory(ftp: ftplib.FTP, path: str) -> bool:
+    """Whether the server lets us into `path`; where it does not, rclone is to say why."""
+    try:
+        ftp.cwd(_as_bytes(_absolute(path, "", ftp)))
+    except ftplib.error_perm:
+        return False
+    return True
+
+
 def _wants_reuse(ftp: ftplib.FTP) -> bool:
     """Whether data connections have to go on with the TLS session of this one: it is tried without."""
     if not isinstance(ftp, _FtpTls):

@@ -117,4 +117,5 @@ def open_repository(request: Request) -> Repository:
     """The job's repository, to be run as an engine of this agent."""
     place = existing_place(request)
     password = request.credential(REPOSITORY_PASSWORD)
-    return Repository(place.repository, password, cache_directory=None, runner=run_lines)
+    note = place.proof / "restic.json"
+    return Repository(place.repository, password, cache_directory=None, runner=run_lines, version_note=note)

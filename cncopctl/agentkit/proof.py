@@ -1,6 +1,7 @@
 """What is kept beside a repository to prove it: what backups counted, hashes of some of their files, past drills.
 
     proof/past.json             what the last backups held: core.guard.Past
+    proof/last.json             the tags of the last snapshot
     proof/samples/<id>.json     hashes of some files of a snapshot, drawn anew for each
     proof/drills.json           the last drills, and which part of the repository was read last
 
@@ -10,18 +11,16 @@ is there and cannot be understood is told, and written anew by the next run.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
-import random
 import stat
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from cncopctl.core.engines.snapshots import Snapshot
+from cncopctl.core.engines.snapshots import Snapshot, tags_of_run
 from cncopctl.core.guard import Count, Past
 
 _FILES = 50
@@ -91,6 +90,30 @@ def write_past(proof: Path, past: Past) -> None:
     _write(proof / "past.json", past.document())
 
 
+@dataclass(frozen=True, slots=True)
+class Last:
+    """The tags of the last snapshot; `is_usual` where the one before had the same, save that of its run."""
+
+    tags: tuple[str, ...]
+    is_usual: bool
+
+    @classmethod
+    def read(cls, proof: Path) -> Last | None:
+        """What is known of it."""
+        try:
+            document = _read(proof / "last.json") or {}
+            return cls(tuple(str(tag) for tag in document["tags"]), bool(document["is_usual"]))
+        except (KeyError, TypeError, ValueError):
+            return None
+
+
+def write_last(proof: Path, tags: Sequence[str]) -> None:
+    """Keep the tags of the snapshot that was taken now."""
+    before = Last.read(proof)
+    is_usual = before is None or tags_of_run(before.tags, "") == tags_of_run(tags, "")
+    _write(proof / "last.json", {"tags": list(tags), "is_usual": is_usual})
+
+
 def draw(mirror: Path) -> list[Sample]:
     """Hash some files of the mirror, drawn at random, without walking all of it.
 
@@ -112,6 +135,8 @@ def draw(mirror: Path) -> list[Sample]:
 
 
 def _go_down(directory: bytes, listed: dict[bytes, list[os.DirEntry[bytes]]]) -> bytes | None:
+    from random import choice  # imported while restic is already at work
+
     while True:
         if directory not in listed:
             try:
@@ -120,7 +145,7 @@ def _go_down(directory: bytes, listed: dict[bytes, list[os.DirEntry[bytes]]]) ->
                 listed[directory] = []
         if not listed[directory]:
             return None
-        entry = random.choice(listed[directory])  # noqa: S311 - no secret
+        entry = choice(listed[directory])  # noqa: S311 - no secret
         if not entry.is_dir(follow_symlinks=False):
             return entry.path if entry.is_file(follow_symlinks=False) else None
         directory = entry.path
@@ -137,7 +162,9 @@ def hash_head(path: bytes | Path, most: int) -> tuple[int, int, str]:
     Raises:
         OSError: it cannot be read, or is no regular file.
     """
-    digest, hashed = hashlib.sha256(), 0
+    from hashlib import sha256
+
+    digest, hashed = sha256(), 0
     descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     with os.fdopen(descriptor, "rb", buffering=0) as file:
         status = os.fstat(descriptor)

@@ -5,28 +5,27 @@ What differs between agents is how the mirror is fetched, and nothing else: each
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import sys
-import tempfile
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from cncopctl.agentkit import proof
+from cncopctl.agentkit.ahead import Ahead
 from cncopctl.agentkit.failure import AgentError
 from cncopctl.agentkit.phrases import counted, size
 from cncopctl.agentkit.place import Place, Use, existing_place, open_repository
 from cncopctl.agentkit.progress import Progress
 from cncopctl.agentkit.request import Request
-from cncopctl.agentkit.restore import restore
 from cncopctl.agentkit.result import Result
 from cncopctl.agentkit.telling import teller
-from cncopctl.agentkit.verify import verify
 from cncopctl.core.engines import restic as reports
-from cncopctl.core.engines.snapshots import RootMetadata, Snapshot, snapshot_tags
+from cncopctl.core.engines.snapshots import SUSPECT, RootMetadata, Snapshot, snapshot_tags, tags_of_run
 from cncopctl.core.guard import Count, Past, Suspicion, Then, suspicion
-from cncopctl.edges.restic import Repository, ResticError
+from cncopctl.edges.restic import CREATE, Repository, ResticError, environment
 
 __all__ = [
     "Fetch",
@@ -36,8 +35,6 @@ __all__ = [
     "backup",
     "check",
     "prune",
-    "restore",
-    "verify",
 ]
 
 HOST = "cncop"
@@ -89,15 +86,48 @@ def backup(request: Request, progress: Progress, fetch: Fetch) -> Result:
     repository = open_repository(request)
     if request.dry_run:
         return _would(fetch(request, place, progress))
-    with place.in_use() as use:
+    with place.in_use() as use, _without_leavings(repository), Ahead() as ahead:
         place.mirror.mkdir(mode=0o700, exist_ok=True)
+        repository = replace(repository, runner=ahead)
+        _get_ready(ahead, request, place, repository)
         fetched = fetch(request, place, progress)
         shutil.rmtree(place.partial, ignore_errors=True)
-        repository.ensure()
-        repository.remove_stale_locks()
-        past = _past(request, place, repository, fetched.warnings)
+        is_begun = ahead.is_begun()
+        is_new = repository.ensure(is_begun=is_begun)
+        if not is_begun:
+            repository.remove_stale_locks()
+        past = _past(request, place, None if is_new else repository, fetched.warnings)
         fault = suspicion(request.job.guard, past, fetched.files, fetched.bytes)
         return _judged(_At(request, place, repository, use, progress), _Seen(fetched, past, fault))
+
+
+@contextlib.contextmanager
+def _without_leavings(repository: Repository) -> Iterator[None]:
+    """No half-made repository is there at the beginning, nor at the end."""
+    making = repository.making().directory
+    shutil.rmtree(making, ignore_errors=True)
+    try:
+        yield
+    finally:
+        shutil.rmtree(making, ignore_errors=True)
+
+
+def _get_ready(ahead: Ahead, request: Request, place: Place, repository: Repository) -> None:
+    """Begin what restic will be asked once the mirror is complete, where that can be told already.
+
+    A backup is foreseen to be as the last one, unless that was not as the one before it either. Whatever keeps
+    it from being begun is told where it is asked for.
+    """
+    with contextlib.suppress(AgentError, ResticError, OSError, proof.DamagedError):
+        if not repository.exists():
+            making = repository.making()
+            ahead.begin(making.command(*CREATE), env=environment())
+            return
+        last, past = proof.Last.read(place.proof), proof.read_past(place.proof)
+        if last and past and last.is_usual and SUSPECT not in last.tags and not repository.is_locked():
+            tags = tags_of_run(last.tags, request.run_id)
+            words = repository.backup_words(HOST, tags, _parent(past))
+            ahead.begin_backup(repository.command(*words), env=environment(), cwd=place.mirror)
 
 
 def _judged(at: _At, seen: _Seen) -> Result:
@@ -180,14 +210,16 @@ def check(request: Request) -> list[str]:
 
 def _probe(directory: Path) -> None:
     """Write a file that has no name, so that nothing is left of it and no time changes; raises OSError."""
+    import tempfile
+
     with tempfile.TemporaryFile(dir=directory) as probe:
         probe.write(bytes(4096))
         probe.flush()
         os.fsync(probe.fileno())
 
 
-def _past(request: Request, place: Place, repository: Repository, warnings: list[str]) -> Past:
-    """What the job's last backups held: as noted beside the repository, else as its tags tell."""
+def _past(request: Request, place: Place, repository: Repository | None, warnings: list[str]) -> Past:
+    """What the job's last backups held: as noted beside the repository, else as its tags tell, if it has any."""
     noted = None
     try:
         noted = proof.read_past(place.proof)
@@ -195,7 +227,15 @@ def _past(request: Request, place: Place, repository: Repository, warnings: list
         warnings.append(
             f"{error} was damaged: what earlier backups held was read from the repository instead"
         )
-    return proof.past_of(repository.snapshots(request.job.id)) if noted is None else noted
+    if noted is None:
+        return proof.past_of(repository.snapshots(request.job.id) if repository else [])
+    return noted
+
+
+def _parent(past: Past) -> str:
+    """The last snapshot that was taken, suspect or not; "" for none."""
+    known = [count.snapshot for count in past.counts if count.snapshot]
+    return known[-1] if known else ""
 
 
 def _note(at: _At, seen: _Seen, snapshot_id: str, samples: Sequence[proof.Sample]) -> list[str]:
@@ -206,6 +246,7 @@ def _note(at: _At, seen: _Seen, snapshot_id: str, samples: Sequence[proof.Sample
         proof.write_past(at.place.proof, seen.past.with_(count))
         if snapshot_id:
             proof.write_samples(at.place.proof, snapshot_id, samples)
+            proof.write_last(at.place.proof, _tags(at, seen))
     except OSError as error:
         return [f"what drills compare with was not noted: {error.filename}: {error.strerror}"]
     return []
@@ -241,17 +282,22 @@ def _nothing(at: _At, seen: _Seen) -> Result:
 
 
 def _take_snapshot(at: _At, seen: _Seen) -> reports.BackupSummary:
-    fetched, is_suspect = seen.fetched, seen.fault is not None
-    root = root_metadata(at.place.mirror) if fetched.keeps_root else None
-    job, run = at.request.job.id, at.request.run_id
-    known = [count.snapshot for count in seen.past.counts if count.snapshot]
+    fetched = seen.fetched
     return at.repository.backup(
         at.place.mirror,
-        host=SUSPECT_HOST if is_suspect else HOST,
-        tags=snapshot_tags(job, run, root, fetched.files, fetched.bytes, is_suspect=is_suspect),
+        host=SUSPECT_HOST if seen.fault else HOST,
+        tags=_tags(at, seen),
         on_message=teller(at.progress, "snapshot", "taking a snapshot", fetched.files, fetched.bytes),
-        parent=known[-1] if known else "",
+        parent=_parent(seen.past),
     )
+
+
+def _tags(at: _At, seen: _Seen) -> list[str]:
+    """The tags of the snapshot."""
+    fetched = seen.fetched
+    root = root_metadata(at.place.mirror) if fetched.keeps_root else None
+    job, run, is_suspect = at.request.job.id, at.request.run_id, seen.fault is not None
+    return snapshot_tags(job, run, root, fetched.files, fetched.bytes, is_suspect=is_suspect)
 
 
 def root_metadata(directory: Path) -> RootMetadata:

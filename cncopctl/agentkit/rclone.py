@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from cncopctl.agentkit.engine import Lines, find_program, pass_on, run_engine
+from cncopctl.agentkit.engine import Lines, OnOutput, find_program, pass_on, run_engine, started
 from cncopctl.agentkit.failure import AgentError
 from cncopctl.agentkit.request import Request
 from cncopctl.core.engines import rclone
@@ -79,11 +79,25 @@ class Rclone:
         Raises:
             AgentError: there was no answer.
         """
+        with self.asking(*words, rules=rules, stdin=stdin) as answer:
+            return answer()
+
+    @contextlib.contextmanager
+    def asking(
+        self, *words: str, rules: Sequence[str] = (), stdin: bytes = b""
+    ) -> Iterator[Callable[[], str]]:
+        """Ask, and go on; what is given is called for the answer, which fails as that of `answer` does."""
         said, log = bytearray(), Log()
-        with self._filtered(words, rules) as asked:
-            ended = self._run(asked, log, is_question=True, on_output=said.extend, stdin=stdin)
-        self.raise_failed(ended, log)
-        return said.decode(errors="replace")
+
+        def answer() -> str:
+            self.raise_failed(finish(said.extend), log)
+            return said.decode(errors="replace")
+
+        with (
+            self._filtered(words, rules) as asked,
+            self._started(asked, log, is_question=True, stdin=stdin) as finish,
+        ):
+            yield answer
 
     def transfer(
         self,
@@ -94,9 +108,25 @@ class Rclone:
         stdin: bytes = b"",
     ) -> tuple[Ended, Log]:
         """Move files; `rules` filter them."""
+        with self.transferring(words, rules, on_stats, stdin=stdin) as finish:
+            return finish()
+
+    @contextlib.contextmanager
+    def transferring(
+        self,
+        words: Sequence[str],
+        rules: Sequence[str],
+        on_stats: Callable[[rclone.Stats], None],
+        *,
+        stdin: bytes = b"",
+    ) -> Iterator[Callable[[], tuple[Ended, Log]]]:
+        """Begin to move files, and go on; what is given is called to wait for the end."""
         log = Log()
-        with self._filtered(words, rules) as filtered:
-            return self._run(filtered, log, is_question=False, on_stats=on_stats, stdin=stdin), log
+        with (
+            self._filtered(words, rules) as filtered,
+            self._started(filtered, log, is_question=False, on_stats=on_stats, stdin=stdin) as finish,
+        ):
+            yield lambda: (finish(_ignore), log)
 
     @staticmethod
     @contextlib.contextmanager
@@ -116,16 +146,18 @@ class Rclone:
         if ended.status != rclone.OK or log.errors:
             raise AgentError.diagnosed(diagnose(ended.status, log.prose, self.remote))
 
-    def _run(
+    @contextlib.contextmanager
+    def _started(
         self,
         words: Sequence[str],
         log: Log,
         *,
         is_question: bool,
-        on_output: Callable[[bytes], None] = lambda _chunk: None,
         on_stats: Callable[[rclone.Stats], None] = lambda _stats: None,
         stdin: bytes = b"",
-    ) -> Ended:
+    ) -> Iterator[Callable[[OnOutput], Ended]]:
+        """rclone at work; it is stopped at the end of the block if nobody has waited for its end."""
+
         def read(text: bytes) -> None:
             line = rclone.parse_log_line(text)
             _refuse_endless(line)
@@ -142,15 +174,19 @@ class Rclone:
                 f"--config={configuration}",
                 *rclone.common_options(self.ways, is_question=is_question),
             ]
-            ended = run_engine(
-                [_program(), words[0], *options, *words[1:]],
-                on_output=on_output,
-                on_error=lines.feed,
-                env=self.environment,
-                stdin=stdin,
-            )
-        lines.feed(b"")
-        return ended
+            command = [_program(), words[0], *options, *words[1:]]
+            with started(command, env=self.environment, stdin=stdin) as engine:
+
+                def finish(on_output: OnOutput) -> Ended:
+                    ended = engine.follow(on_output, lines.feed)
+                    lines.feed(b"")
+                    return ended
+
+                yield finish
+
+
+def _ignore(_output: bytes) -> None:
+    """What a transfer writes to stdout is nothing."""
 
 
 @contextlib.contextmanager

@@ -1,4 +1,7 @@
-"""What the agents on rclone do: the same for every protocol, which follows from the job's type."""
+"""What the agents on rclone do: the same for every protocol, which follows from the job's type.
+
+Each action imports what it needs when it needs it: a backup has begun restic by then, which takes longer.
+"""
 
 from __future__ import annotations
 
@@ -9,12 +12,10 @@ from typing import TYPE_CHECKING
 from cncopctl.agentkit import pull
 from cncopctl.agentkit.failure import AgentError
 from cncopctl.agentkit.main import run
-from cncopctl.agentkit.rclone_pull import fetch
-from cncopctl.agentkit.rclone_push import check, pull_back, push
-from cncopctl.agentkit.request import Action, Direction, Request
-from cncopctl.agentkit.sftp_survey import PASSWORD_FILE
+from cncopctl.agentkit.request import PASSWORD_FILE, Action, Direction, Request
 
 if TYPE_CHECKING:
+    from cncopctl.agentkit.place import Place
     from cncopctl.agentkit.progress import Progress
     from cncopctl.agentkit.result import Result
 
@@ -30,21 +31,35 @@ def main() -> int:
 def backup(request: Request, progress: Progress) -> Result:
     """Bring the copy up to date; for PULL, take a snapshot of it."""
     if request.job.direction is Direction.PUSH:
+        from cncopctl.agentkit.rclone_push import push
+
         return push(request, progress)
-    return pull.backup(request, progress, fetch)
+    return pull.backup(request, progress, _fetch)
+
+
+def _fetch(request: Request, place: Place, progress: Progress) -> pull.Fetched:
+    from cncopctl.agentkit.rclone_pull import fetch
+
+    return fetch(request, place, progress)
 
 
 def restore(request: Request, progress: Progress) -> Result:
     """Write the backup, or some paths of it, into a directory."""
     if request.job.direction is Direction.PUSH:
+        from cncopctl.agentkit.rclone_push import pull_back
+
         return pull_back(request, progress)
-    return pull.restore(request, progress)
+    from cncopctl.agentkit import restore as history
+
+    return history.restore(request, progress)
 
 
 def verify(request: Request, progress: Progress) -> Result:
     """Prove that the history can be read."""
     _only_pull(request)
-    return pull.verify(request, progress)
+    from cncopctl.agentkit import verify as drill
+
+    return drill.verify(request, progress)
 
 
 def prune(request: Request, progress: Progress) -> Result:
@@ -57,6 +72,13 @@ def accept(request: Request, progress: Progress) -> Result:
     """Take what the guard found fault with as right."""
     _only_pull(request)
     return pull.accept(request, progress)
+
+
+def check(request: Request, progress: Progress) -> Result:
+    """See whether both ends can be reached."""
+    from cncopctl.agentkit import rclone_push
+
+    return rclone_push.check(request, progress)
 
 
 def _only_pull(request: Request) -> None:

@@ -6,8 +6,9 @@ nothing wrong.
 
 from __future__ import annotations
 
+import contextlib
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,7 +16,7 @@ from cncopctl.agentkit.failure import AgentError
 from cncopctl.agentkit.pull import Fetched, Place
 from cncopctl.agentkit.rclone import Log, remote_of, tell_stats
 from cncopctl.agentkit.rclone_server import Server, reached
-from cncopctl.agentkit.survey import Kind, Mirrored, Survey, clear_way, finish, replace_conflict
+from cncopctl.agentkit.survey import Kind, Mirrored, Survey, clear_way, finish_mirror, replace_conflict
 from cncopctl.core.engines import rclone
 from cncopctl.core.engines.rclone_failures import CHANGED, VANISHED
 from cncopctl.core.engines.rclone_filters import (
@@ -27,7 +28,7 @@ from cncopctl.core.engines.rclone_filters import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from cncopctl.agentkit.progress import Progress
     from cncopctl.agentkit.request import Request
@@ -62,11 +63,12 @@ def fetch(request: Request, place: Place, progress: Progress) -> Fetched:
     rules, excludes = translated_excludes(request)
     progress.tell("mirror", "connecting")
     with reached(request, remote) as server:
-        source = remote.served_path
-        if not server.is_directory:
-            rules, source = only_rules(remote.name()), remote.parent().served_path
-            server = Server(server.rclone, False, lambda _excludes: None)
-        pull = _Pull(request, server, place.mirror, progress, rules, excludes, source)
+        pull = _Pull(request, server, place.mirror, progress, rules, excludes, remote.served_path)
+        if server.at_once and not request.dry_run and (fetched := _pass_at_once(pull)):
+            return fetched
+        if not server.is_directory():
+            pull.rules, pull.source = only_rules(remote.name()), remote.parent().served_path
+            pull.server = replace(server, look=lambda _excludes: None)
         return _dry_run(pull) if request.dry_run else _passes(pull)
 
 
@@ -82,6 +84,25 @@ def translated_excludes(request: Request) -> tuple[list[str], Excludes]:
         raise AgentError(f"exclude: {error}", "write it as rsync(1) says, PATTERN MATCHING RULES") from error
 
 
+def _pass_at_once(pull: _Pull) -> Fetched | None:
+    """Have rclone copy what is probably a directory while we look at it; None where that takes another pass.
+
+    What became something else is in rclone's way now, and was not cleared: the next pass does that.
+    """
+    clear_way(pull.mirror, None)
+    with _syncing(pull, pull.rules, None, ["--delete-excluded"]) as finish:
+        if not pull.server.is_directory():
+            return None
+        survey = _look(pull)
+        ended, log = finish()
+    if ended.status != rclone.OK or log.errors:
+        if not _is_worth_a_pass(pull, log):
+            pull.server.rclone.raise_failed(ended, log)
+        return None
+    mirrored = finish_mirror(pull.mirror, survey)
+    return None if mirrored.missing else _fetched(pull, mirrored, survey, [])
+
+
 def _passes(pull: _Pull) -> Fetched:
     """Pass after pass until one finds nothing that moved."""
     for number in range(1, _PASSES + 1):
@@ -89,7 +110,7 @@ def _passes(pull: _Pull) -> Fetched:
         clear_way(pull.mirror, survey)
         ended, log = _sync(pull, _rules(pull, survey), survey, "--delete-excluded")
         if ended.status == rclone.OK and not log.errors:
-            mirrored = finish(pull.mirror, survey)
+            mirrored = finish_mirror(pull.mirror, survey)
             if not mirrored.missing:
                 return _fetched(pull, mirrored, survey, [])
             if number == _PASSES:
@@ -131,16 +152,36 @@ def _sync(
     verb: str = "sync",
     stdin: bytes = b"",
 ) -> tuple[Ended, Log]:
+    with _syncing(pull, rules, survey, more, verb=verb, stdin=stdin) as finish:
+        return finish()
+
+
+@contextlib.contextmanager
+def _syncing(
+    pull: _Pull,
+    rules: Sequence[str],
+    survey: Survey | None,
+    more: Sequence[str],
+    *,
+    verb: str = "sync",
+    stdin: bytes = b"",
+) -> Iterator[Callable[[], tuple[Ended, Log]]]:
+    """rclone at work; what is given is called to wait for its end."""
     engine, job = pull.server.rclone, pull.request.job
     files = sum(1 for _ in survey.paths(Kind.FILE)) if survey else None
     tell = tell_stats(pull.progress, "mirror", files, survey.size() if survey else None)
     options = rclone.sync_options(engine.ways, bandwidth=job.bandwidth, dry_run=pull.request.dry_run)
     places = ["--", f"{rclone.THERE}:{pull.source}", f"{rclone.HERE}:{pull.mirror}"]
-    ended, log = engine.transfer([verb, *options, *more, *places], rules, tell, stdin=stdin)
-    pull.transferred += log.stats.transfers
-    pull.bytes += log.stats.bytes
-    pull.deleted += log.stats.deletes
-    return ended, log
+
+    def finish() -> tuple[Ended, Log]:
+        ended, log = end()
+        pull.transferred += log.stats.transfers
+        pull.bytes += log.stats.bytes
+        pull.deleted += log.stats.deletes
+        return ended, log
+
+    with engine.transferring([verb, *options, *more, *places], rules, tell, stdin=stdin) as end:
+        yield finish
 
 
 def _is_worth_a_pass(pull: _Pull, log: Log) -> bool:
@@ -173,7 +214,7 @@ def _take_as_it_is(pull: _Pull, ended: Ended, log: Log) -> Fetched:
     options = ["--files-from-raw=-", "--ignore-size", "--ignore-times"]
     ended, log = _sync(pull, [], survey, *options, verb="copy", stdin=names)
     pull.server.rclone.raise_failed(ended, log)
-    mirrored = finish(pull.mirror, survey)
+    mirrored = finish_mirror(pull.mirror, survey)
     if mirrored.missing:
         raise AgentError(f"{_some(mirrored.missing)} could not be copied", "exclude it", transient=True)
     return _fetched(pull, mirrored, survey, [f"changed while they were read: {_some(moving)}"])

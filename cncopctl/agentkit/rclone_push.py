@@ -108,7 +108,7 @@ def _encodes(remote: Remote) -> bool:
 
 
 def _refuse_file(server: Server) -> None:
-    if not server.is_directory:
+    if not server.is_directory():
         raise AgentError(f"{server.remote.path} on {server.remote.place} is not a directory")
 
 

@@ -1,6 +1,7 @@
 """A server that rclone works with: how to talk to it, what it shows, and whether it lets us in.
 
-What differs between SFTP, FTP and SMB is here; moving files is the same for all of them.
+What differs between SFTP, FTP and SMB is here; moving files is the same for all of them. What only one protocol
+needs is imported where that is spoken.
 """
 
 from __future__ import annotations
@@ -14,8 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cncopctl.agentkit import ftp_survey, sftp_survey
-from cncopctl.agentkit.failure import AgentError
+from cncopctl.agentkit.failure import AgentError, ExitStatus
 from cncopctl.agentkit.rclone import CA_CERTIFICATES, Rclone, is_private_key, opened
 from cncopctl.agentkit.request import KNOWN_HOSTS, Request
 from cncopctl.agentkit.survey import Survey
@@ -25,6 +25,7 @@ from cncopctl.core.engines.remote import Protocol, Remote
 from cncopctl.core.engines.sftp_packets import Status
 
 if TYPE_CHECKING:
+    from cncopctl.agentkit.sftp_survey import Sftp, SftpError
     from cncopctl.core.engines.rclone_filters import Excludes
 
 _SYSTEM_KNOWN_HOSTS = Path("/etc/ssh/ssh_known_hosts")
@@ -32,15 +33,16 @@ _SYSTEM_KNOWN_HOSTS = Path("/etc/ssh/ssh_known_hosts")
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """A server that has let us in. `is_directory` says what the job's place on it is.
+    """A server. `is_directory` says what the job's place on it is, and fails where it does not let us in.
 
     `look` surveys the tree there, less what is excluded; None where there is nothing to see but what rclone
-    itself sees.
+    itself sees. `at_once` says that both may go on while rclone works, and do not stand in its way.
     """
 
     rclone: Rclone
-    is_directory: bool
+    is_directory: Callable[[], bool]
     look: Callable[[Excludes], Survey | None]
+    at_once: bool = False
 
     @property
     def remote(self) -> Remote:
@@ -63,17 +65,20 @@ def reached(request: Request, remote: Remote, *, encode_names: bool = False) -> 
             yield _ftp(request, remote, encode_names=encode_names)
         case Protocol.SMB:
             engine = opened(request, remote, "", encode_names=encode_names)
-            yield Server(engine, _is_directory(engine), lambda _excludes: None)
+            with _is_directory(engine) as is_directory:
+                yield Server(engine, is_directory, lambda _excludes: None, at_once=True)
 
 
 @contextlib.contextmanager
 def _sftp(request: Request, remote: Remote, *, encode_names: bool) -> Iterator[Server]:
+    from cncopctl.agentkit import sftp_survey
+
     with _own_known_hosts(request, remote) as known_hosts:
         engine = opened(request, remote, str(known_hosts), encode_names=encode_names)
         credential = request.credential(request.job.credential)
         root = os.fsencode(remote.served_path or ".")
 
-        def session() -> contextlib.AbstractContextManager[sftp_survey.Sftp]:
+        def session() -> contextlib.AbstractContextManager[Sftp]:
             by_password = not is_private_key(credential)
             return sftp_survey.connected(remote, credential, known_hosts, by_password=by_password)
 
@@ -93,10 +98,10 @@ def _sftp(request: Request, remote: Remote, *, encode_names: bool) -> Iterator[S
                 with session() as again:
                     return sftp_survey.Surveyor(again, root, excludes).run(again.stat(root))
 
-            yield Server(engine, found.is_directory, look)
+            yield Server(engine, lambda: found.is_directory, look, at_once=found.is_directory)
 
 
-def _no_such_place(remote: Remote, error: sftp_survey.SftpError) -> AgentError:
+def _no_such_place(remote: Remote, error: SftpError) -> AgentError:
     words = "directory not found" if error.status == Status.NO_SUCH_FILE else f"permission denied: {error}"
     return AgentError.diagnosed(diagnose(rclone.NOT_FOUND[0], words, remote))
 
@@ -104,27 +109,43 @@ def _no_such_place(remote: Remote, error: sftp_survey.SftpError) -> AgentError:
 @contextlib.contextmanager
 def _own_known_hosts(request: Request, remote: Remote) -> Iterator[Path]:
     """A file with the host keys of the server that somebody accepted, which may be added to."""
+    from cncopctl.agentkit.sftp_survey import host_keys
+
     credential = request.optional_credential(KNOWN_HOSTS)
     files = [*([credential] if credential else []), Path.home() / ".ssh/known_hosts", _SYSTEM_KNOWN_HOSTS]
     directory = Path(tempfile.mkdtemp(prefix="cncop-"))
     try:
         known_hosts = directory / "known_hosts"
-        known_hosts.write_bytes(sftp_survey.host_keys(remote, [file for file in files if file.is_file()]))
+        known_hosts.write_bytes(host_keys(remote, [file for file in files if file.is_file()]))
         yield known_hosts
     finally:
         shutil.rmtree(directory, ignore_errors=True)
 
 
 def _ftp(request: Request, remote: Remote, *, encode_names: bool) -> Server:
+    from cncopctl.agentkit import ftp_survey
+
     engine = opened(request, remote, "", encode_names=encode_names)
-    is_directory = _is_directory(engine)
     credential = request.credential(request.job.credential) if request.job.credential else None
     lines = credential.read_text(errors="surrogateescape").splitlines() if credential else []
     login = ftp_survey.Login(
         engine.remote.user, (lines or ["anonymous@"])[0], request.optional_credential(CA_CERTIFICATES)
     )
-    with ftp_survey.connected(remote, login) as ftp:
-        engine = engine.with_ways(ftp_survey.ways(ftp))
+    try:
+        with ftp_survey.connected(remote, login) as ftp:
+            is_known = ftp_survey.is_directory(ftp, remote.served_path)
+            engine = engine.with_ways(ftp_survey.ways(ftp))  # after which some servers hang up
+    except AgentError as error:
+        if error.exit_status is not ExitStatus.RERUN:
+            with _is_directory(engine) as answer:
+                answer()  # rclone's words for what is wrong say more
+        raise
+
+    def is_directory() -> bool:
+        if is_known:
+            return True
+        with _is_directory(engine) as answer:
+            return answer()
 
     def look(excludes: Excludes) -> Survey | None:
         if not engine.ways.list_hidden:
@@ -135,6 +156,15 @@ def _ftp(request: Request, remote: Remote, *, encode_names: bool) -> Server:
     return Server(engine, is_directory, look)
 
 
-def _is_directory(engine: Rclone) -> bool:
-    path = engine.remote.served_path
-    return rclone.is_directory(engine.answer("lsjson", "--stat", "--", f"{rclone.THERE}:{path}"))
+@contextlib.contextmanager
+def _is_directory(engine: Rclone) -> Iterator[Callable[[], bool]]:
+    """Ask rclone what the job's place is; what is given is called for the answer, and gives it again."""
+    answers: list[bool] = []
+    with engine.asking("lsjson", "--stat", "--", f"{rclone.THERE}:{engine.remote.served_path}") as answer:
+
+        def is_directory() -> bool:
+            if not answers:
+                answers.append(rclone.is_directory(answer()))
+            return answers[0]
+
+        yield is_directory

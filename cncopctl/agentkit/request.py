@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 CONTRACT = 1
 REPOSITORY_PASSWORD = "repository-password"  # noqa: S105 - the name of a credential
 KNOWN_HOSTS = "ssh-known-hosts"
+PASSWORD_FILE = "CNCOP_PASSWORD_FILE"  # noqa: S105 - the name of a variable
+"""Set where ssh starts the agent's executable to be told a password: the file in which that is."""
+
 DEFAULT_SAMPLE = 20
 
 Value = TypeVar("Value")

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, cast
 
 from cncopctl.agentkit.engine import end_with_us, find_program, pass_on, stop
 from cncopctl.agentkit.failure import AgentError
+from cncopctl.agentkit.request import PASSWORD_FILE
 from cncopctl.agentkit.survey import TOO_LONG, Entry, Kind, Survey, is_too_long
 from cncopctl.core.engines.endpoint import Endpoint, Transport
 from cncopctl.core.engines.rsync_failures import diagnose
@@ -39,7 +40,6 @@ _UNDER_WAY = 32
 _PIPE = 1 << 20
 _LARGEST_PACKET = 1 << 24
 _SHOWN = 100
-PASSWORD_FILE = "CNCOP_PASSWORD_FILE"  # noqa: S105 - the name of a variable
 
 OnReply = Callable[[int, Reader], None]
 

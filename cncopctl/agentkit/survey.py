@@ -114,7 +114,7 @@ def replace_conflict(mirror: Path, path: Path) -> bool:
     return True
 
 
-def finish(mirror: Path, survey: Survey | None) -> Mirrored:
+def finish_mirror(mirror: Path, survey: Survey | None) -> Mirrored:
     """Give a mirror that rclone has filled the rest of what the survey says of it, and count it.
 
     Works by descriptors of directories and follows no link, and leaves as it is what is right already, so

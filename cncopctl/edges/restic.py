@@ -6,12 +6,14 @@ programs are run is an argument, so that an agent can show their progress and pa
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
 import socket
 import subprocess
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol
@@ -22,6 +24,8 @@ from cncopctl.core.engines.snapshots import Snapshot, job_tag, parse_snapshots
 from cncopctl.core.errors import CncopError
 
 OnMessage = Callable[[dict[str, Any]], None]
+
+CREATE = ("init", "--quiet")
 
 _PROGRESS_A_SECOND = "4"
 _SPARSE_RESTORE = (0, 15)  # restic 0.15 learnt `restore --sparse` and `backup --no-scan`
@@ -77,30 +81,34 @@ class Repository:
 
     `cache_directory` is None to do without: for a repository on a local disk a cache is a second copy of
     what can be read as quickly (100,000 small files: 6.6 s without, 12.0 s with, measured with restic 0.14).
+    `version_note` is a file that remembers which version the program is, so that it is asked only once.
     """
 
     directory: Path
     password_file: Path
     cache_directory: Path | None = None
     runner: Runner = field(default=run_quietly, compare=False)
+    version_note: Path | None = field(default=None, compare=False)
 
     def exists(self) -> bool:
         """Whether a repository was completely created here."""
         return (self.directory / "config").is_file()
 
-    def ensure(self) -> bool:
+    def ensure(self, *, is_begun: bool = False) -> bool:
         """Create the repository where there is none; whether it was created.
 
         It is made beside its place and moved there whole, since `restic init` writes a key before the
-        config and would, killed in between, leave what is no repository and cannot become one.
+        config and would, killed in between, leave what is no repository and cannot become one. `is_begun` says
+        that the runner is making it already.
         """
         if self.exists():
             return False
-        making = self.directory.with_name(f".{self.directory.name}.new")
-        shutil.rmtree(making, ignore_errors=True)
-        replace(self, directory=making).create()
+        making = self.making()
+        if not is_begun:
+            shutil.rmtree(making.directory, ignore_errors=True)
+        making.create()
         try:
-            making.rename(self.directory)
+            making.directory.rename(self.directory)
         except OSError as error:
             raise ResticError(
                 Diagnosis(
@@ -110,9 +118,13 @@ class Repository:
             ) from error
         return True
 
+    def making(self) -> Repository:
+        """The repository where it is made."""
+        return replace(self, directory=self.directory.with_name(f".{self.directory.name}.new"))
+
     def create(self) -> None:
         """Create the repository here and now, which can be interrupted half-way: see `ensure`."""
-        self._run("init", "--quiet")
+        self._run(*CREATE)
 
     def remove_stale_locks(self) -> None:
         """Remove the locks that dead processes left; those of living ones stay (restic-unlock(1)).
@@ -120,12 +132,16 @@ class Repository:
         Without any lock file restic is not asked: deriving its key takes half a second. A lock whose process
         number another program has got meanwhile, restic takes for a living one; we look closer.
         """
-        if not self._lock_ids():
+        if not self.is_locked():
             return
         self._run("unlock")
         left = self._lock_ids()
         if left and all(self._is_dead(lock) for lock in left):
             self._run("unlock", "--remove-all")
+
+    def is_locked(self) -> bool:
+        """Whether there is any lock, of a living process or a dead one."""
+        return bool(self._lock_ids())
 
     def _lock_ids(self) -> list[str]:
         """The locks there are. What else is beside them, a killed restic was about to make one of."""
@@ -164,11 +180,7 @@ class Repository:
                 summaries.append(summary)
             on_message(message)
 
-        tagged = [word for tag in tags for word in ("--tag", tag)]
-        quick = ["--no-scan"] if self._version() >= _NO_SCAN else []
-        base = ["--parent", parent] if self.has_snapshot(parent) else []
-        command = ["backup", "--json", "--host", host, *tagged, *quick, *base, "."]
-        ended = self._start(command, on_message=read, cwd=directory)
+        ended = self._start(self.backup_words(host, tags, parent), on_message=read, cwd=directory)
         if ended.status == reports.INCOMPLETE:
             for summary in summaries:
                 self._run("forget", summary.snapshot_id)
@@ -176,6 +188,13 @@ class Repository:
         if not summaries:
             raise ResticError(Diagnosis("restic ended well, but named no snapshot"))
         return replace(summaries[-1], snapshot_id=self._whole_id(summaries[-1].snapshot_id))
+
+    def backup_words(self, host: str, tags: Iterable[str], parent: str) -> list[str]:
+        """How restic is asked for a backup of the directory in which it is started."""
+        tagged = [word for tag in tags for word in ("--tag", tag)]
+        quick = ["--no-scan"] if self._version() >= _NO_SCAN else []
+        base = ["--parent", parent] if self.has_snapshot(parent) else []
+        return ["backup", "--json", "--host", host, *tagged, *quick, *base, "."]
 
     def has_snapshot(self, snapshot_id: str) -> bool:
         """Whether a snapshot of that whole id is there."""
@@ -303,9 +322,21 @@ class Repository:
             raise ResticError(reports.diagnose(ended.status, ended.errors, str(self.directory)))
 
     def _version(self) -> tuple[int, int]:
+        """The program's version, asked of it once, and again when it is another file."""
+        program = _program()
+        status = Path(program).stat()
+        this: list[str | int] = [program, status.st_ino, status.st_size, status.st_mtime_ns]
+        if known := _noted_version(self.version_note, this):
+            return known
         lines: list[bytes] = []
-        self.runner([_program(), "version"], on_line=lines.append, cwd=None, env=environment())
-        return reports.version(b"\n".join(lines).decode(errors="replace"))
+        self.runner([program, "version"], on_line=lines.append, cwd=None, env=environment())
+        version = reports.version(b"\n".join(lines).decode(errors="replace"))
+        if self.version_note:
+            with suppress(OSError):
+                aside = self.version_note.with_name(f".{self.version_note.name}.new")
+                aside.write_text(json.dumps({"program": this, "version": version}), encoding="utf-8")
+                aside.replace(self.version_note)
+        return version
 
     def _run(self, *words: str) -> None:
         self.raise_failed(self._start(list(words)))
@@ -339,6 +370,15 @@ def snapshots(repository: Path, password_file: Path, job_id: str) -> list[Snapsh
         ResticError: restic is not installed, or the repository does not open.
     """
     return Repository(repository, password_file).snapshots(job_id)
+
+
+def _noted_version(note: Path | None, program: list[str | int]) -> tuple[int, int] | None:
+    try:
+        document = json.loads(note.read_bytes()) if note else {}
+        major, minor = document["version"] if document["program"] == program else ("", "")
+        return int(major), int(minor)
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
 
 
 def _program() -> str:

@@ -57,6 +57,10 @@ class Attributes:
         return self.mode is not None and stat.S_ISDIR(self.mode)
 
 
+_ALL, _ALL_FIELDS = 0xF, struct.Struct(">QIIIII")
+"""What nearly all servers send of nearly all files, read in one go: there may be very many."""
+
+
 @dataclass(frozen=True, slots=True)
 class Named:
     """One entry of a NAME packet."""
@@ -110,6 +114,10 @@ class Reader:
     def attributes(self) -> Attributes:
         """An ATTRS field."""
         flags = self.number()
+        if flags == _ALL and self._at + _ALL_FIELDS.size <= len(self._body):
+            all_size, owner, group, all_mode, _, modified = _ALL_FIELDS.unpack_from(self._body, self._at)
+            self._at += _ALL_FIELDS.size
+            return Attributes(all_size, owner, group, all_mode, modified)
         size = self._unpack(">Q") if flags & 0x1 else None
         uid, gid = (self.number(), self.number()) if flags & 0x2 else (None, None)
         mode = self.number() if flags & 0x4 else None

@@ -99,6 +99,11 @@ def snapshot_tags(
     return tags
 
 
+def tags_of_run(tags: Iterable[str], run_id: str) -> list[str]:
+    """The tags that a snapshot of another run has if all else is the same."""
+    return [f"{_RUN}{run_id}" if tag.startswith(_RUN) else tag for tag in tags]
+
+
 def parse_snapshots(text: str) -> list[Snapshot]:
     """What `restic snapshots --json` lists, oldest first."""
     listed = json.loads(text) or []
