@@ -6,6 +6,7 @@ tests/manager/test_faults.py has what happens to runs alone.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -19,6 +20,7 @@ SAID = "copying the first file"
 AGENT = f"""#!/bin/sh
 echo '{SAID}' >&2
 if test -e /run/slow; then exec sleep infinity; fi
+if test -p /run/wait; then cat /run/wait; echo 'copying the last file' >&2; fi
 echo '{{"phrase": "all is copied"}}' >"$CNCOP_RESULT"
 """
 JOB = """
@@ -79,10 +81,46 @@ FAULTS = (
 )
 
 
+@dataclass(frozen=True)
+class DiskFault:
+    """A disk that cannot be written any more while the agent is at work, and what the report says of it."""
+
+    place: str
+    how: str
+    outcome: str
+    told: str
+
+    @property
+    def name(self) -> str:
+        return f"{self.place.split('/')[2]}-{self.how}"
+
+
+FULL = "No space left on device"
+DISK_FAULTS = (
+    DiskFault("/var/log/cncop", "full", "OK", f"the log cannot be written: .*{FULL}"),
+    DiskFault("/var/spool/cncop", "full", "OK", "all is copied"),
+    DiskFault("/var/spool/cncop", "read-only", "OK", "all is copied"),
+    DiskFault("/var/lib/cncop", "full", "ERROR", f"/runs.*{FULL}"),
+    DiskFault("/var/lib/cncop", "read-only", "ERROR", "/runs.*Read-only file system"),
+)
+
+# What lies below stays in sight; from the first byte on, nor is there room in the last block of a log.
+MOUNT = """
+mkdir -p /run/below && mount --bind $1 /run/below && mount --make-private /run/below
+mount -t tmpfs -o size=2m tmpfs $1
+cp -a /run/below/. $1 && chown --reference=/run/below $1 && chmod --reference=/run/below $1
+"""
+FAIL = {
+    "full": "find $1 -name 'CA-*' -exec truncate --size=%4096 {} + ; ! cat /dev/zero >$1/filler 2>&-",
+    "read-only": "mount -o remount,ro $1",
+}
+MEND = "mount -o remount,rw $1; rm -f $1/filler; cp -a $1/. /run/below; umount $1 /run/below"
+
+
 @pytest.fixture(scope="module")
 def synced(device: Machine) -> Machine:
     device.write("/etc/cncop/agents.d/backupagentrsync", AGENT, mode=0o755)
-    jobs = (JOB.format(name=fault.name) for fault in FAULTS)
+    jobs = (JOB.format(name=fault.name) for fault in (*FAULTS, *DISK_FAULTS))
     device.write("/etc/cncop/profile.toml", "schema = 1\n" + "".join(jobs))
     device.run("cncopctl", "sync-profile")
     return device
@@ -113,15 +151,40 @@ def test_a_run_is_closed_once_and_reported_once(synced: Machine, fault: Fault) -
     if fault.is_made_up_for:
         synced.wait_for_journal(f"{fault.name}: OK: all is copied")
     synced.run("systemctl", "stop", service)
-    runs = sorted(
-        (report["run"] for report in reports(synced, "JF", fault.name)), key=lambda run: run["started"]
-    )
+    runs = closed(synced, fault.name)
     assert [run["outcome"] for run in runs] == [fault.outcome, *["OK"] * fault.is_made_up_for]
     assert runs[0]["phrase"] == fault.phrase
-    assert len(reports(synced, "JS", fault.name)) == len(runs)
-    told = json.loads(synced.run("cncopctl", "history", fault.name, "--json").stdout)
+
+
+def closed(machine: Machine, job: str) -> list[dict[str, Any]]:
+    """The runs of the job, oldest first: each reported once, in the history, nothing of it left behind."""
+    runs = sorted((report["run"] for report in reports(machine, "JF", job)), key=lambda run: run["started"])
+    assert len(reports(machine, "JS", job)) == len(runs)
+    told = json.loads(machine.run("cncopctl", "history", job, "--json").stdout)
     assert sorted(run["id"] for run in told) == sorted(run["id"] for run in runs)
-    assert SAID in synced.read(runs[0]["log"])
-    assert synced.run("ls", "-A", "/var/lib/cncop/runs").stdout == ""
+    assert SAID in machine.read(runs[0]["log"])
+    assert machine.run("ls", "-A", "/var/lib/cncop/runs").stdout == ""
     held = "for lock in $(find /run/cncop -name '*.lock'); do flock --nonblock $lock true || echo $lock; done"
-    assert synced.run("sh", "-c", held).stdout == ""
+    assert machine.run("sh", "-c", held).stdout == ""
+    return runs
+
+
+@pytest.mark.parametrize("fault", DISK_FAULTS, ids=lambda fault: fault.name)
+def test_a_disk_that_fails_under_a_run_loses_nothing_of_it(synced: Machine, fault: DiskFault) -> None:
+    service, after = f"cncop-job-{fault.name}.service", synced.cursor()
+    synced.run("mkfifo", "/run/wait")
+    synced.run("sh", "-ec", MOUNT, "sh", fault.place)
+    try:
+        synced.run("systemctl", "start", "--no-block", service)
+        synced.wait_for_journal(SAID, f"_SYSTEMD_UNIT={service}", after=after)
+        synced.run("sh", "-ec", FAIL[fault.how], "sh", fault.place)
+        synced.run("sh", "-c", "echo >/run/wait")
+        synced.wait_for_unit_result(service)
+    finally:
+        synced.run("sh", "-c", MEND, "sh", fault.place)
+        synced.run("rm", "/run/wait")
+    synced.run("systemctl", "start", "cncop-recover.service")  # as each hour
+    (run,) = closed(synced, fault.name)
+    assert run["outcome"] == fault.outcome
+    assert re.search(fault.told, f"{run['phrase']} {run['warnings']}")
+    synced.wait_for_journal("copying the last file", f"_SYSTEMD_UNIT={service}", after=after)
