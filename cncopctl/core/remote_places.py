@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from cncopctl.core.engines.endpoint import EndpointError
+from cncopctl.core.engines.endpoint import EndpointError, has_password
 from cncopctl.core.engines.rclone_filters import PatternError, expression
 from cncopctl.core.engines.remote import FORMS, Protocol, parse_remote
 from cncopctl.core.faults import shown
@@ -15,6 +15,7 @@ def remote_faults(table: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
     """The key at fault, what is wrong, and what to write, of a job whose type is one of ours."""
     job_type = table["type"]
     if job_type not in FORMS:
+        yield from _password_faults(table)
         return
     pushes = table.get("direction", "PULL") == "PUSH"
     here, there = ("source", "destination") if pushes else ("destination", "source")
@@ -31,6 +32,14 @@ def remote_faults(table: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
             expression(pattern)
         except PatternError as error:
             yield "exclude", str(error), 'write a pattern as rsync reads it, as in exclude = ["*.tmp"]'
+
+
+def _password_faults(table: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
+    """Who can read profiles and compiled jobs is not to read passwords; types of ours look for themselves."""
+    for key in ("source", "destination"):
+        if has_password(table.get(key, "")):
+            hint = 'store it with: cncopctl credential set NAME; and name it in the job: credential = "NAME"'
+            yield key, "it has a password in it", hint
 
 
 def _remote_faults(job_type: str, key: str, table: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:

@@ -71,6 +71,16 @@ FAULTY = [
         "type: no agent for WIMG is installed (backupagentwimg)",
         "installed are the agents for: RSYNC",
     ),
+    *(
+        (
+            "source",
+            f'"{place}"',
+            "source: it has a password in it",
+            'store it with: cncopctl credential set NAME; and name it in the job: credential = "NAME"',
+        )
+        for place in ("rsync://u:geheim@h/m", "SSH://u:@h/x", "s3:https://key:geheim@h/bucket")
+    ),
+    ("source", '"/srv/a://u:x@h"', "", ""),
     ("titel", '"x"', 'unknown key "titel"', "did you mean title?"),
     ("schedule", None, "schedule is missing", SCHEDULE),
     ("schedule", '""', "schedule: is empty", SCHEDULE),

@@ -17,7 +17,7 @@ _URL = re.compile(rf"(?P<scheme>rsync|ssh)://{_USER}{_HOST}{_PORT}(?P<path>/.*)?
 _MODULE = re.compile(rf"{_USER}{_HOST}::(?P<path>.*)", re.DOTALL)
 _SHELL = re.compile(rf"{_USER}{_HOST}:(?P<path>.*)", re.DOTALL)
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
-_URL_PASSWORD = re.compile(r"[a-z]+://[^/@]*:[^/@]*@")
+_URL_PASSWORD = re.compile(r"(?!/).*?[A-Za-z0-9+.-]://[^/@:]*:[^/@]*@", re.DOTALL)
 
 
 class Transport(StrEnum):
@@ -133,10 +133,15 @@ def refuse_unsafe(text: str) -> None:
         raise EndpointError("it is empty", "write a path or a remote place")
     if any(ord(char) < 32 or ord(char) == 127 for char in text):
         raise EndpointError(f"{text!r} has a control character in it", "write it without line breaks or tabs")
-    if _URL_PASSWORD.match(text):
+    if has_password(text):
         raise EndpointError(
             "it has a password in it", "store it with `cncopctl credential set NAME` and name it in the job"
         )
+
+
+def has_password(text: str) -> bool:
+    """Whether a place, of whatever type of job, is a URL with a password (RFC 3986, section 3.2.1)."""
+    return bool(_URL_PASSWORD.match(text))
 
 
 def _from_url(text: str) -> Endpoint:
