@@ -25,6 +25,9 @@ READ_UNITS = Path(__file__).with_name("read_units.py")
 # Elapses in a far month, so that no timer fires while a test looks.
 NEVER_SOON = "30 2 1 1 *"
 
+# What the agent does whose run is OK.
+OK = """echo '{"phrase": "all is copied"}' >$CNCOP_RESULT"""
+
 Job = Mapping[str, Any]
 
 
@@ -169,6 +172,13 @@ def _executable(path: Path, script: str) -> Path:
     path.write_text(f"#!/bin/sh\n{script}\n")
     path.chmod(0o755)
     return path
+
+
+def cncopctl(cncop: Installation, *words: str, status: int = 0) -> str:
+    """What a command says, which is to end with `status`."""
+    done = cncop.manager.run(CNCOPCTL, *words, "--user", check=False)
+    assert done.returncode == status, f"{done.stdout}{done.stderr}"
+    return done.stdout + done.stderr
 
 
 def read_units(manager: UserManager, units: Iterable[str], properties: Sequence[str]) -> dict[str, Any]:

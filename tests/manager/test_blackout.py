@@ -2,31 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import pytest
-
 from .installation import CNCOPCTL, Installation, job
 from .timer_starts import EVERY_SECOND, TimerStarts
-from .user_manager import UserManager
 
 SERVICE = "cncop-job-a.service"
-OK = """echo '{"phrase": "all is copied"}' >$CNCOP_RESULT"""
-
-
-@pytest.fixture
-def cncop(manager: UserManager) -> Installation:
-    installation = Installation(manager)
-    installation.agent(OK)
-    return installation
-
-
-@pytest.fixture
-def starts(cncop: Installation) -> Iterator[TimerStarts]:
-    with TimerStarts(cncop) as followed:
-        yield followed
 
 
 def calendar(end: datetime | None = None) -> dict[str, Any]:

@@ -4,17 +4,7 @@ from __future__ import annotations
 
 import re
 
-import pytest
-
 from .installation import CNCOPCTL, Installation, job
-from .user_manager import UserManager
-
-
-@pytest.fixture
-def cncop(manager: UserManager) -> Installation:
-    installation = Installation(manager)
-    installation.agent("""echo '{"phrase": "done"}' >$CNCOP_RESULT""")
-    return installation
 
 
 def check(cncop: Installation, *words: str, status: int) -> str:

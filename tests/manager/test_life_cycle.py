@@ -3,36 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from .installation import CNCOPCTL, Installation, job
+from .installation import CNCOPCTL, OK, Installation, cncopctl, job
 from .timer_starts import EVERY_SECOND, TimerStarts, now
-from .user_manager import UserManager
 
-OK = """echo '{"phrase": "all is copied"}' >$CNCOP_RESULT"""
 LONG = "trap 'kill $!; exit 143' TERM; sleep infinity & wait"
-
-
-@pytest.fixture
-def cncop(manager: UserManager) -> Installation:
-    installation = Installation(manager)
-    installation.agent(OK)
-    return installation
-
-
-@pytest.fixture
-def starts(cncop: Installation) -> Iterator[TimerStarts]:
-    with TimerStarts(cncop) as followed:
-        yield followed
-
-
-def cncopctl(cncop: Installation, *words: str, status: int = 0) -> str:
-    done = cncop.manager.run(CNCOPCTL, *words, "--user", check=False)
-    assert done.returncode == status, f"{done.stdout}{done.stderr}"
-    return done.stdout + done.stderr
 
 
 def told(cncop: Installation, *words: str) -> dict[str, dict[str, Any]]:

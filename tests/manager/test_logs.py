@@ -15,7 +15,6 @@ import pytest
 from cncopctl.core.log_line import LONGEST, parse_line
 
 from .installation import CNCOPCTL, Installation, job
-from .user_manager import UserManager
 
 # Prints what terminals, logs and memory might not survive, and leaves a result of the same kind.
 HOSTILE = r"""
@@ -23,11 +22,6 @@ head -c 10000000 /dev/zero | tr '\0' x >&2
 printf '\n\033]0;owned\007\033[2J\377\376\tred\r\n\n\342\200\256evil\nwithout end' >&2
 printf %s '{"phrase": "\u001b[2J\nfine", "warnings": ["\u001b[31mred"]}' >$CNCOP_RESULT
 """
-
-
-@pytest.fixture
-def cncop(manager: UserManager) -> Installation:
-    return Installation(manager)
 
 
 def journal(cncop: Installation, *matches: str) -> list[dict[str, Any]]:

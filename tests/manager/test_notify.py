@@ -11,18 +11,11 @@ from typing import Any
 import pytest
 from mail_server import PASSWORD, USER, Authority, SmtpServer, make_authority
 
-from .installation import CNCOPCTL, Installation, job
-from .user_manager import UserManager
+from .installation import CNCOPCTL, OK, Installation, job
 
-OK = """echo '{"phrase": "all is copied"}' >$CNCOP_RESULT"""
 BROKEN = """echo "the last words" >&2; echo '{"phrase": "no such host", "hint": "mend it"}' >$CNCOP_RESULT; exit 1"""
 HANGS = "trap 'kill $!; exit 143' TERM; sleep infinity & wait"
 NOTIFY = {"to": ["ops@example.org", "boss@example.org"]}
-
-
-@pytest.fixture
-def cncop(manager: UserManager) -> Installation:
-    return Installation(manager)
 
 
 def runjob(cncop: Installation, script: str) -> None:

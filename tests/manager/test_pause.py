@@ -3,35 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 import pytest
 
-from .installation import CNCOPCTL, Installation, job
+from .installation import Installation, cncopctl, job
 from .timer_starts import EVERY_SECOND, TimerStarts, now
 from .user_manager import UserManager
-
-OK = """echo '{"phrase": "all is copied"}' >$CNCOP_RESULT"""
-
-
-@pytest.fixture
-def cncop(manager: UserManager) -> Installation:
-    installation = Installation(manager)
-    installation.agent(OK)
-    return installation
-
-
-@pytest.fixture
-def starts(cncop: Installation) -> Iterator[TimerStarts]:
-    with TimerStarts(cncop) as followed:
-        yield followed
-
-
-def cncopctl(cncop: Installation, *words: str, status: int = 0) -> str:
-    done = cncop.manager.run(CNCOPCTL, *words, "--user", check=False)
-    assert done.returncode == status, f"{done.stdout}{done.stderr}"
-    return done.stdout + done.stderr
 
 
 def test_a_timer_starts_nothing_while_a_job_is_paused_and_again_when_it_is_resumed(

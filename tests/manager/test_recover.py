@@ -9,10 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from .installation import CNCOPCTL, Installation, job
+from .installation import CNCOPCTL, OK, Installation, job
 from .user_manager import UserManager
-
-OK = """echo '{"phrase": "all is copied"}' >$CNCOP_RESULT"""
 
 
 @pytest.fixture

@@ -5,10 +5,7 @@ from __future__ import annotations
 import json
 import sys
 
-import pytest
-
 from .installation import CNCOPCTL, Installation, job
-from .user_manager import UserManager
 
 # Titles that the profile takes: whatever can be printed, on one line.
 TITLE = "$(reboot) %n <script>\"'`; 🐘 ﷽"
@@ -31,11 +28,6 @@ END"""
 COMMAND = f"""printf 'no such table: ' >&2
 {sys.executable} -I -c 'import sys; sys.stderr.buffer.write(b"{WORDS.decode("ascii").replace("'", "_")}" * 400_000)'
 exit 7"""
-
-
-@pytest.fixture
-def cncop(manager: UserManager) -> Installation:
-    return Installation(manager)
 
 
 def said(cncop: Installation, *words: str) -> str:

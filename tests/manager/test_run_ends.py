@@ -4,15 +4,7 @@ from __future__ import annotations
 
 import json
 
-import pytest
-
 from .installation import CNCOPCTL, Installation, job
-from .user_manager import UserManager
-
-
-@pytest.fixture
-def cncop(manager: UserManager) -> Installation:
-    return Installation(manager)
 
 
 def run(cncop: Installation) -> tuple[int, dict[str, object]]:

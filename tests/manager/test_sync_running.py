@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 
 from .installation import Installation, job
-from .user_manager import UserManager
 
 SERVICE, TIMER = "cncop-job-a.service", "cncop-job-a.timer"
 OK = """echo '{"phrase": "all is copied", "files": 3, "bytes": 5, "snapshot": "s1"}' >$CNCOP_RESULT"""
@@ -52,11 +51,6 @@ def wait_for_close(cncop: Installation) -> None:
     A start is over as soon as the main process is; a stop of what is going down anyway only waits for that.
     """
     cncop.manager.systemctl("stop", SERVICE)
-
-
-@pytest.fixture
-def cncop(manager: UserManager) -> Installation:
-    return Installation(manager)
 
 
 @pytest.fixture
