@@ -1,15 +1,14 @@
 """The tier itself: machines are real, are kept apart from the host, and leave nothing behind."""
 
 import json
-import os
 import re
-import select
 import subprocess
 import sys
 import time
 from pathlib import Path
 
 import pytest
+from manager.user_manager import ending
 
 from .machine import TESTS, Machine, as_root
 
@@ -30,14 +29,6 @@ def name_of(leader: int) -> str:
     found = re.search(r"cncop-machine-\w+", Path(f"/proc/{leader}/cgroup").read_text())
     assert found
     return found[0]
-
-
-def wait_for_end(pid: int) -> None:
-    descriptor = os.pidfd_open(pid)
-    try:
-        assert select.select([descriptor], [], [], 10)[0], f"process {pid} is still there"
-    finally:
-        os.close(descriptor)
 
 
 def test_systemd_of_the_release_runs_without_a_failed_unit(machine: Machine) -> None:
@@ -189,6 +180,6 @@ def test_a_machine_ends_with_the_tests_that_use_it() -> None:
         supervisor = int(
             subprocess.run(["pgrep", "--parent", str(tests.pid)], capture_output=True, check=True).stdout
         )
-        tests.kill()
-        wait_for_end(supervisor)
+        with ending(supervisor):
+            tests.kill()
     assert traces_of(name) == []

@@ -195,7 +195,8 @@ class Disk:
             *([f"umount {self.path}"] if self._is_hidden else []),
             f"mount -o remount,rw,nr_inodes=10000 {self.path}",
             f"rm -f {self.path}/filler",
-            *(f"umount {self.path}/{other}" for other in self._others),
+            # The reporter may be at work in there, and goes on: it is the same place.
+            *(f"umount --lazy {self.path}/{other}" for other in self._others),
             *(f"rm -rf {self.path}/{other}" for other in self._others),
             f"cp -a {self.path}/. {self._below}",
             f"umount {self.path} {self._below}",

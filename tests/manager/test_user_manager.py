@@ -2,21 +2,12 @@
 
 import json
 import os
-import select
 import signal
 import subprocess
 import sys
 from pathlib import Path
 
-from .user_manager import PROGRAM, UserManager
-
-
-def wait_for_end(pid: int) -> None:
-    descriptor = os.pidfd_open(pid)
-    try:
-        assert select.select([descriptor], [], [], 10)[0], f"process {pid} is still there"
-    finally:
-        os.close(descriptor)
+from .user_manager import PROGRAM, UserManager, ending
 
 
 def traces_of(manager: UserManager) -> list[str]:
@@ -142,8 +133,8 @@ def test_a_manager_ends_with_the_tests_that_use_it() -> None:
         facts = json.loads(tests.stdout.readline())
         manager = int(facts["pid"])
         supervisor = int(Path(f"/proc/{manager}/stat").read_text().rpartition(")")[2].split()[1])
-        tests.kill()
-        wait_for_end(supervisor)
+        with ending(supervisor):
+            tests.kill()
     assert not Path(f"/proc/{manager}").exists()
     assert not Path(facts["paths"]["runtime"]).exists()
 

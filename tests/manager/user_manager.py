@@ -1,10 +1,13 @@
 """A running private `systemd --user` manager, as tests see it."""
 
 import json
+import os
+import select
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path, PurePath
 from types import TracebackType
 from typing import IO, Any, Self
@@ -15,6 +18,17 @@ PROGRAM = Path(__file__).with_name("private_manager.py")
 def text_of(message: str | list[int]) -> str:
     """A message of the journal: what is not UTF-8 comes as a list of bytes."""
     return message if isinstance(message, str) else bytes(message).decode(errors="backslashreplace")
+
+
+@contextmanager
+def ending(pid: int) -> Iterator[None]:
+    """A process that has ended a moment after the block."""
+    descriptor = os.pidfd_open(pid)
+    try:
+        yield
+        assert select.select([descriptor], [], [], 10)[0], f"process {pid} is still there"
+    finally:
+        os.close(descriptor)
 
 
 class UserManager:
