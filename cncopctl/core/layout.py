@@ -182,6 +182,11 @@ class Layout:
         return self.run / "locks"
 
     @property
+    def aborts(self) -> Path:
+        """One file for each job whose run somebody is aborting."""
+        return self.run / "aborts"
+
+    @property
     def slots(self) -> Path:
         """One lock file for each job that may run at once."""
         return self.locks / "slots"

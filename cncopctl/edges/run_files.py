@@ -64,6 +64,15 @@ class RunFiles:
         with contextlib.suppress(OSError):
             (self._directory / "told").touch()
 
+    def is_said(self) -> bool:
+        """Whether the log of the run says already how it has ended."""
+        return (self._directory / "said").exists()
+
+    def note_said(self) -> None:
+        """Note that the log says how the run has ended; where that is not possible, it may say so again."""
+        with contextlib.suppress(OSError):
+            (self._directory / "said").touch()
+
     def keep_for_next_boot(self) -> None:
         """The machine is going down with the run: whoever looks after its next boot is to find it."""
         with contextlib.suppress(OSError):  # then it is only not made up for

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 
 from cncopctl.core.compiled import CompiledJob
 from cncopctl.core.layout import Layout
@@ -35,17 +37,25 @@ def close_run(layout: Layout, job: CompiledJob, run: Run) -> bool:
                 told += write(layout, job, run, files)
             except OSError as error:
                 problems.append(f"{error.filename or layout.spool}: {error.strerror}")
-        if told:
-            output.say(told, Level.ERROR)
-        for problem in problems:
-            output.say(f"not closed: {problem}", Level.ERROR)
+        troubles = [*([told] if told else []), *(f"not closed: {problem}" for problem in problems)]
+        say = _aside(job) if files.is_said() else partial(output.say, level=Level.ERROR)
+        for trouble in troubles:
+            say(trouble)
         _notify(layout, job, run, files, output)
-        tell_end(output, run)
+        if not files.is_said():
+            tell_end(output, run)
+            if not output.fault:
+                files.note_said()
     if not problems and not files.is_kept_for_next_boot():
         files.remove()
     if run.log and (done := prune(layout, job.days_of_logs)):
         print(f"{job.id}: {done}", file=sys.stderr)
     return not problems
+
+
+def _aside(job: CompiledJob) -> Callable[[str], None]:
+    """What speaks beside the log, whose last line shall stay the end of the run however often that is closed."""
+    return lambda text: print(f"{job.id}: {text}", file=sys.stderr)
 
 
 def _with_fault(run: Run, fault: str) -> Run:

@@ -20,6 +20,7 @@ from cncopctl.core.life_cycle import Halt, Status, held_back
 from cncopctl.core.naming import TARGET, is_timer, job_of, service_name
 from cncopctl.core.plan import Installed, Loaded, Wanted, make_plan
 from cncopctl.core.seal import Seal
+from cncopctl.edges.aborts import note_abort, person
 from cncopctl.edges.files import write_atomically
 from cncopctl.edges.halts import halt_file, read_halts, remove_halt
 from cncopctl.edges.history import History
@@ -89,7 +90,9 @@ def abort_jobs(layout: Layout, systemd: Systemd, jobs: Sequence[CompiledJob]) ->
     services = {job.id: service_name(job.id) for job in jobs}
     states = {unit.name: unit.active_state for unit in systemd.units(services.values()).values()}
     running = [job for job, service in services.items() if states.get(service, "inactive") in (*_UP, _ENDING)]
-    now = datetime.now(UTC)
+    now, who = datetime.now(UTC), person(os.environ)
+    for job in running:
+        note_abort(layout.aborts, job, f"{who} with cncopctl job abort")
     stops = [systemd.stop(services[job], wait=False) for job in running]
     systemd.wait_for(stops)
     ended = {}

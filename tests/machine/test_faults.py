@@ -69,8 +69,8 @@ def run_out_of_memory(machine: Machine, service: str) -> None:
 DOWN = "the machine went down before it was done"
 FAULTS = (
     Fault("power-cut", cut_power, DOWN),
-    Fault("rebooted", reboot, "was stopped before it was done"),
-    Fault("switched-off", switch_off, "was stopped before it was done"),
+    Fault("rebooted", reboot, "was stopped before it was done, by systemd, as the machine goes down"),
+    Fault("switched-off", switch_off, "was stopped before it was done, by systemd, as the machine goes down"),
     Fault(
         "out-of-memory",
         run_out_of_memory,

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import pwd
 from typing import Any
 
 import pytest
@@ -143,7 +145,10 @@ def test_an_aborted_run_is_closed_and_reported_and_its_job_goes_on_by_its_schedu
     running(cncop)
     assert statuses(cncop) == {"a": "running", "b": "scheduled"}
     said = cncopctl(cncop, "job", "abort", "-a")
-    assert said == "a: scheduled, ABORTED: was stopped before it was done\nb: scheduled, does not run\n"
+    who = pwd.getpwuid(os.getuid()).pw_name
+    how = f"was stopped before it was done, by {who} with cncopctl job abort"
+    assert said == f"a: scheduled, ABORTED: {how}\nb: scheduled, does not run\n"
+    assert cncop.manager.run("ls", cncop.manager.runtime / "cncop/aborts").stdout == ""
     assert [(run["job"], run["outcome"]) for run in cncop.history()] == [("a", "ABORTED")]
     assert [run["outcome"] for run in cncop.reports()] == ["ABORTED"]
     assert told(cncop)["a"]["result"] == "aborted"

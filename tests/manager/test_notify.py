@@ -57,7 +57,7 @@ def test_failures_and_the_recovery_are_told_and_nothing_else(cncop: Installation
     ("how", "said"),
     [
         ("timeout", "took longer than its timeout of 1s"),
-        ("stop", "was stopped before it was done"),
+        ("stop", "was stopped before it was done, by systemd (systemctl stop)"),
         ("kill", "was killed by signal KILL"),
     ],
 )

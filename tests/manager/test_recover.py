@@ -78,7 +78,7 @@ def test_a_run_that_is_under_way_is_left_alone(cncop: Installation) -> None:
     assert not (cncop.state / "history.sqlite").exists()
     cncop.manager.systemctl("stop", "cncop-job-a.service")
     (closed,) = cncop.history()
-    assert closed["phrase"] == "was stopped before it was done"
+    assert closed["phrase"] == "was stopped before it was done, by systemd (systemctl stop)"
 
 
 def test_a_run_whose_job_is_gone_is_closed_as_well(cncop: Installation) -> None:

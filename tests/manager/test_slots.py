@@ -111,6 +111,6 @@ def test_a_job_that_is_stopped_while_it_waits_is_closed_and_keeps_nobody_else(cn
     go_on(cncop, "c")
     wait_until_over(cncop, "c")
     ended = {run["job"]: (run["outcome"], run["phrase"]) for run in cncop.history()}
-    assert ended["b"] == ("ABORTED", "was stopped before it began")
+    assert ended["b"] == ("ABORTED", "was stopped before it began, by systemd (systemctl stop)")
     assert ended["c"] == ("OK", "done")
     assert not any((Path(cncop.state) / "runs").iterdir())

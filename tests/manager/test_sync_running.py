@@ -120,7 +120,10 @@ def test_stopping_the_target_stops_the_run_which_is_closed(waiting: Waiting) -> 
     cncop.manager.systemctl("stop", "cncop.target")
     waiting.wait()
     (closed,) = cncop.history()
-    assert (closed["outcome"], closed["phrase"]) == ("ABORTED", "was stopped before it was done")
+    assert (closed["outcome"], closed["phrase"]) == (
+        "ABORTED",
+        "was stopped before it was done, by systemd (systemctl stop)",
+    )
 
 
 def test_a_killed_run_is_closed_and_reported(waiting: Waiting) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import pwd
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,6 +19,7 @@ from cncopctl.core.outcome import Outcome
 from cncopctl.core.run import Run
 from cncopctl.dispatcher.close import close
 from cncopctl.dispatcher.this_run import run_id
+from cncopctl.edges.aborts import note_abort, person, take_abort
 from cncopctl.edges.history import History
 from cncopctl.edges.run_files import RunFiles
 
@@ -141,3 +143,42 @@ def test_a_run_whose_end_cannot_be_noted_says_why(layout: Layout) -> None:
     assert told["outcome"] == "ERROR"
     assert "its state cannot be written: " in told["phrase"]
     assert History(layout.history).find(ID) == [Run.from_document(told)]
+
+
+def test_a_log_says_once_how_its_run_has_ended_however_often_it_is_closed(
+    layout: Layout, capfd: pytest.CaptureFixture[str]
+) -> None:
+    log = layout.messages.parent / "CA.log"
+    log.touch()
+    RunFiles(layout.runs, ID).write_run(replace(OK, log=str(log)).document())
+    layout.messages.rmdir()
+    layout.messages.touch()
+    assert [close(layout, job()) for _ in range(3)] == [1, 1, 1]
+    layout.messages.unlink()
+    layout.messages.mkdir()
+    assert close(layout, job()) == 0
+    first, last = log.read_text().splitlines()
+    assert " error cncop: not closed: " in first
+    assert last.endswith(" info  cncop: web-01: OK: done")
+    assert capfd.readouterr().err.count("web-01: not closed: ") == 2  # where there is no journal
+
+
+@pytest.mark.parametrize(
+    ("who", "said"),
+    [("ann with cncopctl job abort", "by ann with cncopctl job abort"), ("", "by a signal from elsewhere")],
+)
+def test_an_aborted_run_says_who_has_stopped_it(layout: Layout, who: str, said: str) -> None:
+    stopped = replace(OK, outcome=Outcome.ABORTED, phrase="was stopped before it was done", log="")
+    RunFiles(layout.runs, ID).write_run(stopped.document())
+    if who:
+        note_abort(layout.aborts, "web-01", who)
+    close(layout, job())
+    (run,) = History(layout.history).find(ID)
+    assert run.phrase == f"was stopped before it was done, {said}"
+    assert take_abort(layout.aborts, "web-01") == ""
+
+
+def test_the_person_behind_sudo_is_named() -> None:
+    own = pwd.getpwuid(os.getuid()).pw_name
+    assert person({}) == own
+    assert person({"SUDO_USER": "ann"}) == ("ann" if os.getuid() == 0 else own)
