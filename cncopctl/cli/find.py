@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+import shlex
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 import click
@@ -13,6 +14,7 @@ from cncopctl.cli.terminal import print_table, show_minute
 from cncopctl.core.compiled import CompiledJob
 from cncopctl.core.engines.restic import Node
 from cncopctl.core.engines.snapshots import Snapshot
+from cncopctl.core.errors import UsageError
 from cncopctl.core.layout import Layout
 from cncopctl.core.spans import show_size
 from cncopctl.verbs.repositories import repository_of
@@ -45,9 +47,13 @@ def command(layout: Layout, *, words: tuple[str, ...], alljobs: bool, as_json: b
       cncopctl find -a 'conf.d/*.conf'
     """
     *names, pattern = words
+    if not names and not alljobs:
+        raise click.UsageError(
+            "a job and a PATTERN, or -a and a PATTERN\nhint: cncopctl find web-01 '*.conf', cncopctl find -a '*.conf'"
+        )
     versions = [
         version
-        for job in choose_backups(layout, tuple(names), alljobs=alljobs)
+        for job in _backups(layout, names, pattern, alljobs=alljobs)
         for version in _versions(layout, job, pattern)
     ]
     if as_json:
@@ -62,6 +68,24 @@ def command(layout: Layout, *, words: tuple[str, ...], alljobs: bool, as_json: b
     else:
         click.echo("nothing in any snapshot fits; a PATTERN is a whole name, as in '*.conf'")
     return 0
+
+
+def _backups(layout: Layout, names: Sequence[str], pattern: str, *, alljobs: bool) -> list[CompiledJob]:
+    """The backups to look into; who has written the pattern first is told so."""
+    try:
+        return choose_backups(layout, tuple(names), alljobs=alljobs)
+    except UsageError as error:
+        if not _is_job(layout, pattern):
+            raise
+        hint = f"the PATTERN comes last: cncopctl find {pattern} {shlex.quote(names[0])}"
+        raise UsageError(error.message, hint) from error
+
+
+def _is_job(layout: Layout, word: str) -> bool:
+    try:
+        return bool(choose_backups(layout, (word,), alljobs=False))
+    except UsageError:
+        return False
 
 
 def _versions(layout: Layout, job: CompiledJob, pattern: str) -> Iterator[_Version]:

@@ -177,6 +177,9 @@ def _print(message: str, hint: str) -> None:
 
 def _usage(error: click.UsageError, program: str) -> int:
     message, _, hint = error.format_message().partition("\nhint: ")
+    message = message.replace("a valid integer range", "a whole number").replace(
+        "a valid integer", "a whole number"
+    )
     if isinstance(error, click.NoSuchOption):
         message = f"no such option: {error.option_name}"
         hint = f"did you mean {' or '.join(error.possibilities)}?" if error.possibilities else ""

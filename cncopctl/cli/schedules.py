@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import islice
 from pathlib import Path
@@ -20,6 +21,7 @@ from cncopctl.core.errors import UsageError
 from cncopctl.core.forecast import (
     Collision,
     ExpectedRun,
+    HourlyLoad,
     JobSchedule,
     collisions,
     expected_runs,
@@ -101,33 +103,65 @@ def command(
     now = datetime.now(UTC)
     schedules = list(_schedules(layout, now))
     if not (start or days or heatmap or svg):
-        runs = first_runs(schedules, now)
-        if as_json:
-            click.echo(json.dumps([_document(run, None) for run in runs], indent=2))
-        else:
-            _print_runs(runs, now, others=_never_due(schedules, runs))
+        _show_next(schedules, now, as_json=as_json)
         return 0
     start = start or now
-    end = start + timedelta(days=days or _DAYS)
+    forecast = _forecast(schedules, start, start + timedelta(days=days or _DAYS))
+    if svg:
+        _write(svg, draw_forecast(forecast.runs, forecast.load(), forecast.start, forecast.end, by=by))
+    if as_json:
+        click.echo(json.dumps(forecast.documents(), indent=2))
+        return 0
+    if heatmap:
+        console().print(heat_map(forecast.load(), by=by))
+    if not (heatmap or svg):
+        _print_runs(forecast.begun(), now)
+    _print_habits(forecast.met())
+    return 0
+
+
+def _show_next(schedules: Sequence[JobSchedule], now: datetime, *, as_json: bool) -> None:
+    """Show the next time of each schedule."""
+    runs = first_runs(schedules, now)
+    if as_json:
+        click.echo(json.dumps([_document(run, None) for run in runs], indent=2))
+    else:
+        _print_runs(runs, now, others=_never_due(schedules, runs))
+
+
+@dataclass(frozen=True, slots=True)
+class _Forecast:
+    """All that is to run from `start` to `end`; also what began before and is still running then."""
+
+    runs: Sequence[ExpectedRun]
+    start: datetime
+    end: datetime
+
+    def load(self) -> HourlyLoad:
+        """How full each hour is."""
+        return hourly_load(self.runs, self.start, self.end, datetime.astimezone)
+
+    def begun(self) -> list[ExpectedRun]:
+        """The runs that begin in it."""
+        return [run for run in self.runs if run.at >= self.start]
+
+    def met(self) -> list[Collision]:
+        """The meetings of jobs in it."""
+        return [collision for collision in collisions(self.runs) if collision.at >= self.start]
+
+    def documents(self) -> list[dict[str, Any]]:
+        """Its runs as JSON has them, each with whom it meets."""
+        by_time = {collision.at: collision for collision in self.met()}
+        return [_document(run, by_time.get(run.at)) for run in self.begun()]
+
+
+def _forecast(schedules: Sequence[JobSchedule], start: datetime, end: datetime) -> _Forecast:
+    """The forecast, up to as many runs as a machine can work out while somebody waits."""
     runs = list(islice(expected_runs(schedules, start, end), _MOST_RUNS))
     if len(runs) == _MOST_RUNS:
         end = runs[-1].at
         click.echo(f"the forecast ends after {_MOST_RUNS} runs, at {show_time(end)}", err=True)
-    load = hourly_load(runs, start, end, datetime.astimezone)
-    if svg:
-        _write(svg, draw_forecast(runs, load, start, end, by=by))
-    if heatmap and not as_json:
-        console().print(heat_map(load, by=by))
-    begun = [run for run in runs if run.at >= start]
-    met = [collision for collision in collisions(runs) if collision.at >= start]
-    if as_json:
-        by_time = {collision.at: collision for collision in met}
-        click.echo(json.dumps([_document(run, by_time.get(run.at)) for run in begun], indent=2))
-        return 0
-    if not (heatmap or svg):
-        _print_runs(begun, now)
-    _print_habits(met)
-    return 0
+    return _Forecast(runs, start, end)
 
 
 def _schedules(layout: Layout, now: datetime) -> Iterator[JobSchedule]:

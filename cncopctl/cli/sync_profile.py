@@ -104,7 +104,7 @@ def _lines(plan: Plan) -> Iterator[str]:
             telling.setdefault(job, (kind, step.reason))
     width = min(max(map(len, telling), default=0), 64)
     for job, (kind, reason) in telling.items():
-        yield f"{kind:<8} {job:<{width}}  {reason}"
+        yield f"{kind:<8} {job:<{width}}  {reason}".rstrip() if reason != kind else f"{kind:<8} {job}"
 
 
 def _kind(step: Step) -> str:

@@ -43,6 +43,16 @@ def type_it(line: str, root: Path) -> subprocess.CompletedProcess[bytes]:
             "cncopctl: no such option: --user\nhint: it stands behind the command: cncopctl jobs --user …\n",
         ),
         (
+            "cncopctl history --limit x",
+            "cncopctl history: Invalid value for '-n' / '--limit': 'x' is not a whole number.\n"
+            "hint: see: cncopctl history --help\n",
+        ),
+        (
+            "cncopctl find list --root $ROOT",
+            "cncopctl find: a job and a PATTERN, or -a and a PATTERN\n"
+            "hint: cncopctl find web-01 '*.conf', cncopctl find -a '*.conf'\n",
+        ),
+        (
             "cncopctl pause -a web --root $ROOT",
             "cncopctl pause: either name the jobs, or take all with -a\nhint: see: cncopctl pause --help\n",
         ),
@@ -94,3 +104,13 @@ def test_a_job_that_was_not_synced_yet_is_not_called_unknown(tmp_path: Path) -> 
         "hint: run: cncopctl sync-profile",
     ]
     assert 'there is no job "b"' in Past(tmp_path).say("check", "b", status=2)
+
+
+def test_a_pattern_before_the_job_gets_its_place(tmp_path: Path) -> None:
+    past = Past(tmp_path)
+    past.job("notes", past.daily(HOUR))
+    told = past.say("find", "list", "notes", status=2)
+    assert (
+        told == 'cncopctl: there is no job "list"\nhint: the PATTERN comes last: cncopctl find notes list\n'
+    )
+    assert "did you mean notes?" in past.say("find", "note", "list", status=2)
