@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING, cast
 
 from cncopctl.agentkit.failure import AgentError
+from cncopctl.agentkit.stall import Watch
 from cncopctl.edges.restic import Ended
 
 if TYPE_CHECKING:
@@ -64,6 +65,7 @@ def run_engine(
     stdin: bytes = b"",
     stop_with: signal.Signals = signal.SIGTERM,
     on_error: OnOutput | None = None,
+    silence: int = 0,
 ) -> Ended:
     """Run a program to its end; `on_output` gets its stdout as it comes, and b"" at the end.
 
@@ -71,10 +73,11 @@ def run_engine(
 
     Raises:
         AgentError: the program is not installed.
+        SilentError: it has neither read nor computed anything for `silence` seconds; 0 waits for ever.
         Whatever is raised while it runs, after it has been stopped and waited for.
     """
     with started(command, env=env, cwd=cwd, stdin=stdin, stop_with=stop_with) as engine:
-        return engine.follow(on_output, on_error)
+        return engine.follow(on_output, on_error, silence=silence)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,9 +86,13 @@ class Started:
 
     child: subprocess.Popen[bytes]
 
-    def follow(self, on_output: OnOutput, on_error: OnOutput | None = None) -> Ended:
-        """Read what it says to its end."""
-        errors = _follow(self.child, on_output, on_error or pass_on)
+    def follow(self, on_output: OnOutput, on_error: OnOutput | None = None, *, silence: int = 0) -> Ended:
+        """Read what it says to its end.
+
+        Raises:
+            SilentError: it has neither read nor computed anything for `silence` seconds; 0 waits for ever.
+        """
+        errors = _follow(self.child, on_output, on_error or pass_on, Watch(self.child.pid, silence))
         return Ended(self.child.wait(), errors.decode(errors="surrogateescape"))
 
     def end_within(self, seconds: float) -> None:
@@ -164,7 +171,7 @@ def _input(content: bytes) -> Iterator[int]:
         yield source.fileno()
 
 
-def _follow(child: subprocess.Popen[bytes], on_output: OnOutput, on_error: OnOutput) -> bytes:
+def _follow(child: subprocess.Popen[bytes], on_output: OnOutput, on_error: OnOutput, watch: Watch) -> bytes:
     """Hand over stdout and stderr until both end, or the program has; return the end of stderr.
 
     A grandchild that keeps the pipes open does not keep us: once the program has ended, what is in the
@@ -182,17 +189,21 @@ def _follow(child: subprocess.Popen[bytes], on_output: OnOutput, on_error: OnOut
         selector.register(stdout, selectors.EVENT_READ, on_output)
         selector.register(stderr, selectors.EVENT_READ, note_error)
         selector.register(ended, selectors.EVENT_READ)
-        open_pipes, timeout = 2, None
-        while open_pipes and (ready := selector.select(timeout)):
+        open_pipes, has_ended = 2, False
+        while open_pipes:
+            ready = selector.select(0.0 if has_ended else watch.interval)
+            if has_ended and not ready:
+                break
             for key, _ in ready:
                 if key.fileobj == ended:
                     selector.unregister(ended)
-                    timeout = 0.0
+                    has_ended = True
                 elif chunk := os.read(key.fd, _CHUNK):
                     key.data(chunk)
                 else:
                     selector.unregister(key.fileobj)
                     open_pipes -= 1
+            watch.look()
     on_output(b"")
     return bytes(errors)
 

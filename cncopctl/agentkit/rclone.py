@@ -67,6 +67,7 @@ class Rclone:
     access: rclone.Access
     ways: rclone.Ways
     environment: dict[str, str]
+    silence: int
     encode_names: bool = False
 
     def with_ways(self, ways: rclone.Ways) -> Rclone:
@@ -168,11 +169,13 @@ class Rclone:
                 pass_on(line.prose.encode(errors="replace") + b"\n")
 
         lines = Lines(read)
-        text = rclone.configuration(self.remote, self.access, self.ways, encode_names=self.encode_names)
+        text = rclone.configuration(
+            self.remote, self.access, self.ways, encode_names=self.encode_names, silence=self.silence
+        )
         with private_file(text.encode()) as configuration:
             options = [
                 f"--config={configuration}",
-                *rclone.common_options(self.ways, is_question=is_question),
+                *rclone.common_options(self.ways, is_question=is_question, silence=self.silence),
             ]
             command = [_program(), words[0], *options, *words[1:]]
             with started(command, env=self.environment, stdin=stdin) as engine:
@@ -241,7 +244,7 @@ def opened(request: Request, remote: Remote, known_hosts: str, *, encode_names: 
     elif remote.protocol is Protocol.FTP:
         remote = replace(remote, user=remote.user or "anonymous")
         access = replace(access, password=_obscured_text(b"anonymous@"))
-    return Rclone(remote, access, rclone.Ways(), _environment(request), encode_names)
+    return Rclone(remote, access, rclone.Ways(), _environment(request), request.silence, encode_names)
 
 
 def _obscured(credential: Path) -> str:

@@ -80,7 +80,9 @@ def _sftp(request: Request, remote: Remote, *, encode_names: bool) -> Iterator[S
 
         def session() -> contextlib.AbstractContextManager[Sftp]:
             by_password = not is_private_key(credential)
-            return sftp_survey.connected(remote, credential, known_hosts, by_password=by_password)
+            return sftp_survey.connected(
+                remote, credential, known_hosts, by_password=by_password, silence=request.silence
+            )
 
         with contextlib.ExitStack() as first:
             sftp = first.enter_context(session())

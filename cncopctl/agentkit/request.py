@@ -23,6 +23,7 @@ PASSWORD_FILE = "CNCOP_PASSWORD_FILE"  # noqa: S105 - the name of a variable
 """Set where ssh starts the agent's executable to be told a password: the file in which that is."""
 
 DEFAULT_SAMPLE = 20
+DEFAULT_SILENCE = 600
 
 Value = TypeVar("Value")
 
@@ -91,7 +92,10 @@ class Restore:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One action on one job. `restore` is there for that action only."""
+    """One action on one job. `restore` is there for that action only.
+
+    `silence` is how many seconds the other side may send nothing while it transfers.
+    """
 
     action: Action
     job: Job
@@ -101,6 +105,7 @@ class Request:
     cache_directory: Path | None
     credentials: Path | None
     restore: Restore | None
+    silence: int
 
     def wanted(self) -> Restore:
         """What to restore.
@@ -158,7 +163,16 @@ def parse_request(text: bytes, environment: Mapping[str, str] = os.environ) -> R
         cache_directory=Path(cache) if cache else None,
         credentials=Path(credentials) if credentials else None,
         restore=_restore(_get(document, "restore", dict)) if action is Action.RESTORE else None,
+        silence=_silence(environment.get("CNCOP_SILENCE", "")),
     )
+
+
+def _silence(seconds: str) -> int:
+    if not seconds:
+        return DEFAULT_SILENCE
+    if not seconds.isdecimal() or not int(seconds):
+        raise _misuse(f"CNCOP_SILENCE is not a number of seconds: {seconds!r}")
+    return int(seconds)
 
 
 def _action(name: object) -> Action:

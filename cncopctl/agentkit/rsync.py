@@ -17,6 +17,7 @@ from cncopctl.agentkit.phrases import counted, size
 from cncopctl.agentkit.pull import Fetched, Place
 from cncopctl.agentkit.request import KNOWN_HOSTS, Request
 from cncopctl.agentkit.result import Result
+from cncopctl.agentkit.stall import SilentError
 from cncopctl.agentkit.target import claimed
 from cncopctl.core.engines import rsync
 from cncopctl.core.engines.endpoint import Endpoint, EndpointError, parse_endpoint
@@ -50,7 +51,7 @@ def fetch(request: Request, place: Place, progress: Progress) -> Fetched:
     _refuse_overlap(source, place.destination)
     carries = carried_by(place.destination)
     options = [
-        *rsync.transfer_options(carries, request.job.bandwidth, request.dry_run),
+        *rsync.transfer_options(carries, request.job.bandwidth, request.dry_run, request.silence),
         "--delete",
         "--delete-excluded",
         *_partial(source, place, request),
@@ -79,7 +80,7 @@ def push(request: Request, progress: Progress) -> Result:
     stamp = f"{datetime.now(UTC):%Y-%m-%dT%H%M%SZ}-{request.run_id[:8]}".rstrip("-")
     carries = carried_by(Path(destination.path)) if destination.is_local else rsync.Carries()
     options = [
-        *rsync.transfer_options(carries, request.job.bandwidth, request.dry_run),
+        *rsync.transfer_options(carries, request.job.bandwidth, request.dry_run, request.silence),
         "--delete",
         "--backup",
         f"--backup-dir={_REPLACED}/{stamp}",
@@ -122,7 +123,7 @@ def pull_back(request: Request, progress: Progress) -> Result:
     with claimed(wanted, dry_run=request.dry_run) as target:
         carries = carried_by(target.path if target.path.is_dir() else target.path.parent)
         options = [
-            *rsync.transfer_options(carries, request.job.bandwidth, request.dry_run),
+            *rsync.transfer_options(carries, request.job.bandwidth, request.dry_run, request.silence),
             f"--filter=- /{_REPLACED}/",
         ]
         names = b"\0".join(os.fsencode(path) for path in wanted.paths)
@@ -246,7 +247,13 @@ def _run(request: Request, transfer: _Transfer, progress: Progress, phase: str) 
     command = [_program(), *transfer.options, *_connection(request, transfer.remote)]
     command += ["--", transfer.source, transfer.target]
     reader = _Reader(progress, phase)
-    ended = run_engine(command, on_output=reader.feed, env=environment(), stdin=transfer.names)
+    silence = 0 if transfer.remote.is_local else request.silence
+    try:
+        ended = run_engine(
+            command, on_output=reader.feed, env=environment(), stdin=transfer.names, silence=silence
+        )
+    except SilentError as error:
+        raise AgentError(f"{transfer.remote.place} does not answer", transient=True) from error
     return ended, rsync.parse_stats(reader.tail.decode(errors="replace"))
 
 

@@ -9,6 +9,7 @@ import contextlib
 import fcntl
 import os
 import re
+import select
 import stat
 import struct
 import subprocess
@@ -22,6 +23,7 @@ from typing import TYPE_CHECKING, cast
 from cncopctl.agentkit.engine import end_with_us, find_program, pass_on, stop
 from cncopctl.agentkit.failure import AgentError
 from cncopctl.agentkit.request import PASSWORD_FILE
+from cncopctl.agentkit.stall import SilentError
 from cncopctl.agentkit.survey import TOO_LONG, Entry, Kind, Survey, is_too_long
 from cncopctl.core.engines.endpoint import Endpoint, Transport
 from cncopctl.core.engines.rsync_failures import diagnose
@@ -39,6 +41,7 @@ if TYPE_CHECKING:
 _UNDER_WAY = 32
 _PIPE = 1 << 20
 _LARGEST_PACKET = 1 << 24
+_CHUNK = 1 << 16
 _SHOWN = 100
 
 OnReply = Callable[[int, Reader], None]
@@ -53,8 +56,10 @@ class SftpError(Exception):
 
 
 @contextlib.contextmanager
-def connected(remote: Remote, credential: Path, known_hosts: Path, *, by_password: bool) -> Iterator[Sftp]:
-    """A session with the server.
+def connected(
+    remote: Remote, credential: Path, known_hosts: Path, *, by_password: bool, silence: int
+) -> Iterator[Sftp]:
+    """A session with the server, which may send nothing for `silence` seconds.
 
     Host keys that the server proves to have, besides the one that is known, are added to `known_hosts`, which
     is the caller's own: rclone insists on a type of key that need not be the one that the user knows.
@@ -84,7 +89,10 @@ def connected(remote: Remote, credential: Path, known_hosts: Path, *, by_passwor
     )
     fcntl.fcntl(cast("IO[bytes]", child.stdin), fcntl.F_SETPIPE_SZ, _PIPE)
     try:
-        yield Sftp(child)
+        yield Sftp(child, silence)
+    except SilentError as error:
+        stop(child, _terminate())
+        raise AgentError(f"{remote.place} does not answer", transient=True) from error
     except (PacketError, EOFError, BrokenPipeError) as error:
         _hang_up(child)
         errors.seek(0)
@@ -138,12 +146,15 @@ class Sftp:
 
     Raises:
         EOFError, BrokenPipeError: the server is gone.
+        SilentError: it has sent nothing for `silence` seconds.
         PacketError: it speaks something else.
     """
 
-    def __init__(self, child: subprocess.Popen[bytes]) -> None:
+    def __init__(self, child: subprocess.Popen[bytes], silence: int) -> None:
         self._stdin = cast("IO[bytes]", child.stdin)
-        self._stdout = os.fdopen(os.dup(cast("IO[bytes]", child.stdout).fileno()), "rb", buffering=1 << 16)
+        self._stdout = cast("IO[bytes]", child.stdout).fileno()
+        self._silence = silence
+        self._come = bytearray()
         self._number = 0
         self._replies: dict[int, OnReply] = {}
         self._waiting: deque[tuple[Packet, bytes, OnReply]] = deque()
@@ -186,26 +197,29 @@ class Sftp:
         self.converse()
         return answers[0]
 
-    def close(self) -> None:
-        """Let go of our end."""
-        self._stdout.close()
-
     def _write(self, packet: bytes) -> None:
         view = memoryview(packet)
         while view:
             view = view[self._stdin.write(view) :]
 
     def _read(self) -> Reader:
-        header = self._stdout.read(4)
-        if len(header) < 4:
-            raise EOFError
-        (length,) = struct.unpack(">I", header)
+        (length,) = struct.unpack(">I", self._take(4))
         if not 0 < length <= _LARGEST_PACKET:
             raise PacketError("that is no length of a packet")
-        body = self._stdout.read(length)
-        if len(body) < length:
-            raise EOFError
-        return Reader(body)
+        return Reader(self._take(length))
+
+    def _take(self, count: int) -> bytes:
+        """So many bytes, once they have come."""
+        while len(self._come) < count:
+            if not select.select([self._stdout], [], [], self._silence)[0]:
+                raise SilentError
+            chunk = os.read(self._stdout, _CHUNK)
+            if not chunk:
+                raise EOFError
+            self._come += chunk
+        taken = bytes(self._come[:count])
+        del self._come[:count]
+        return taken
 
 
 def failure(reader: Reader) -> SftpError:

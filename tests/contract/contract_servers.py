@@ -6,6 +6,7 @@ import contextlib
 import os
 import pwd
 import shutil
+import signal
 import socket
 import subprocess
 import threading
@@ -20,6 +21,12 @@ class Server:
 
     port: int
     children: list[subprocess.Popen[bytes]] = field(default_factory=list)
+
+    def fall_silent(self) -> None:
+        """Stop whatever answers at the moment, with all that it started, as a server with a hanging disk does."""
+        for child in self.children:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(child.pid, signal.SIGSTOP)
 
     def drop_connections(self) -> None:
         """Kill whatever answers at the moment, as a crashing server would."""

@@ -8,6 +8,7 @@ It shows a directory with one sound file, `sound`, and besides, by KIND,
     many        names without end
     grows       a file that never ends
     silent      a file whose content never comes
+    hangs       a directory whose names never come
 """
 
 from __future__ import annotations
@@ -85,6 +86,8 @@ class Server:
                 self.open[handle] = path
                 self.listings[handle] = listed(path)
                 return b"f" + struct.pack(">I", number) + text(handle)
+            case 12 if KIND == "hangs":
+                return None
             case 12:  # READDIR
                 if names := next(self.listings[path], None):
                     shown = b"".join(text(name) + text(name) + attributes(mode) for name, mode in names)

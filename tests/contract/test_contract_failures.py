@@ -167,6 +167,26 @@ def test_connections_lost_on_the_way_leave_no_lie(
     assert contents(asker.mirror) == contents(slow_tree)
 
 
+def test_a_server_that_falls_silent_while_it_transfers_is_worth_another_try(
+    asker: Asker, slow_tree: Path, request: pytest.FixtureRequest
+) -> None:
+    server = serving_one(asker, request)
+    if server is None:
+        sshd = request.getfixturevalue("sshd")
+        let_in_by_ssh(asker, sshd)
+        asker.place, server = ssh_url(sshd, ""), sshd.server
+    slow = Slow(asker, slow_tree, silence=3)
+    server.fall_silent()
+    outcome = asker.finish(slow.process)
+    host = f"127.0.0.1:{server.port}"
+    if outcome.status != OK:  # rclone tries again on a new connection, which this server answers
+        assert outcome.status == RERUN, outcome
+        assert outcome.phrase in (f"{host} does not answer", f"the connection to {host} broke off"), outcome
+    assert len(asker.snapshots()) == (outcome.status == OK)
+    asker.backup(job={"source": asker.at(slow_tree)})
+    assert contents(asker.mirror) == contents(slow_tree)
+
+
 def test_files_that_vanish_while_they_are_read_are_no_failure(asker: Asker, slow_tree: Path) -> None:
     slow = Slow(asker, slow_tree)
     for number in range(8, 16):

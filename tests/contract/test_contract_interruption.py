@@ -42,13 +42,15 @@ def large_tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
 class Slow:
     """A backup that is in the middle of copying, and the programs that it started."""
 
-    def __init__(self, asker: Asker, source: Path, descriptors: tuple[int, ...] = ()) -> None:
+    def __init__(
+        self, asker: Asker, source: Path, descriptors: tuple[int, ...] = (), *, silence: int = 600
+    ) -> None:
         reader, writer = os.pipe()
         job = {"source": asker.at(source), "bandwidth": SLOW}
         self.process = asker.start(
             asker.request("backup", job=job),
             pass_fds=(writer, *descriptors),
-            env={"CNCOP_PROGRESS_FD": str(writer)},
+            env={"CNCOP_PROGRESS_FD": str(writer), "CNCOP_SILENCE": str(silence)},
         )
         os.close(writer)
         with os.fdopen(reader, "rb") as progress:

@@ -101,3 +101,16 @@ def test_directories_without_end_over_sftp_are_an_error(asker_of: AskerOf, tmp_p
     assert "longer than a path may be" in outcome.phrase
     assert len(outcome.phrase) < 400
     assert asker.snapshots() == []
+
+
+def test_a_listing_that_never_comes_is_worth_another_try(asker_of: AskerOf, tmp_path: Path) -> None:
+    with hostile_sftp(asker_of, tmp_path, "hangs") as asker:
+        outcome = asker.ask_raw(asker.request("backup"), env={"CNCOP_SILENCE": "1"})
+    assert (outcome.status, outcome.phrase.endswith(" does not answer")) == (75, True), outcome
+
+
+def test_a_file_that_never_comes_is_worth_another_try(asker_of: AskerOf, tmp_path: Path) -> None:
+    with hostile_sftp(asker_of, tmp_path, "silent") as asker:
+        outcome = asker.ask_raw(asker.request("backup"), env={"CNCOP_SILENCE": "1"})
+    assert outcome.status == 75, outcome
+    assert asker.snapshots() == []

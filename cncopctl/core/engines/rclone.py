@@ -21,8 +21,11 @@ THERE, HERE = "there", "here"
 RAW_NAMES = "Slash,Del,Ctl,Dot"
 """An encoding equal to the one that rclone uses inside, so that names go through as they are."""
 
-_TRANSFER_TIMEOUT, _ANSWER_TIMEOUT, _CONNECT_TIMEOUT = "10m", "30s", "30s"
-"""How long a server may be silent: while it transfers (its disk may be busy), after a question, and at first."""
+_ANSWER_TIMEOUT, _CONNECT_TIMEOUT = "30s", "30s"
+"""How long a server may be silent after a question, and at first."""
+
+_CLOSING = 60
+"""Seconds that an FTP server has to say that a file has come to its end, which rclone waits for besides."""
 
 _UNKNOWN_TIME = 10**18
 """A precision of years says that times are not supported (fs.ModTimeNotSupported)."""
@@ -56,7 +59,7 @@ class Ways:
     in_parts: bool = True
 
 
-def configuration(remote: Remote, access: Access, ways: Ways, *, encode_names: bool) -> str:
+def configuration(remote: Remote, access: Access, ways: Ways, *, encode_names: bool, silence: int) -> str:
     """The configuration file that makes `there:` the server and `here:` this machine.
 
     `encode_names` has rclone write the characters that a protocol cannot carry as others that look like
@@ -73,7 +76,7 @@ def configuration(remote: Remote, access: Access, ways: Ways, *, encode_names: b
         case Protocol.SFTP:
             there |= _sftp(access)
         case Protocol.FTP:
-            there |= _ftp(remote, ways)
+            there |= _ftp(remote, ways) | {"close_timeout": f"{min(silence, _CLOSING)}s"}
         case Protocol.SMB:
             there |= _smb(remote, encode_names=encode_names)
     here = {"type": "local"} if encode_names else {"type": "local", "encoding": RAW_NAMES}
@@ -116,9 +119,12 @@ def _smb(remote: Remote, *, encode_names: bool) -> dict[str, str]:
     return domain | encoding | {"hide_special_share": "false", "case_insensitive": "false"}
 
 
-def common_options(ways: Ways, *, is_question: bool) -> list[str]:
-    """Options of every call that reaches the server. A transfer goes on where it broke off, some times."""
-    tries, timeout = (1, _ANSWER_TIMEOUT) if is_question else (10, _TRANSFER_TIMEOUT)
+def common_options(ways: Ways, *, is_question: bool, silence: int) -> list[str]:
+    """Options of every call that reaches the server. A transfer goes on where it broke off, some times.
+
+    `silence` is how many seconds a server may send nothing while it transfers: its disk may be busy.
+    """
+    tries, timeout = (1, _ANSWER_TIMEOUT) if is_question else (10, f"{silence}s")
     options = ["--use-json-log", "--ask-password=false", "--retries=1", f"--low-level-retries={tries}"]
     options += [f"--timeout={timeout}", f"--contimeout={_CONNECT_TIMEOUT}"]
     if ways.one_connection:

@@ -18,7 +18,6 @@ VANISHED = 24
 
 _CAP_MKNOD = 27  # capability.h
 _PSEUDO_FILE_SYSTEMS = ("/proc/*", "/sys/*", "/dev/*", "/run/*")
-_IO_TIMEOUT = 600  # seconds without a byte; rsync sends keep-alives while one side is busy
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,14 +72,15 @@ def may_make_devices(process_status: str) -> bool:
     return found is not None and bool(int(found[1], 16) >> _CAP_MKNOD & 1)
 
 
-def transfer_options(carries: Carries, bandwidth: int | None, dry_run: bool) -> list[str]:
+def transfer_options(carries: Carries, bandwidth: int | None, dry_run: bool, silence: int = 600) -> list[str]:
     """Options of every transfer: keep all that a file has, and report figures that can be parsed.
 
     -a recurses and keeps links, modes, times and, for root, owners, devices and special files; -H hard
     links; numeric ids, since names belong to the machine they come from. --no-h gives plain figures,
-    whatever the locale.
+    whatever the locale. `silence` is how many seconds may go by without a byte; rsync sends keep-alives
+    while one side is busy.
     """
-    options = ["-aHS", "--numeric-ids", "--no-h", "--stats", "--info=progress2", f"--timeout={_IO_TIMEOUT}"]
+    options = ["-aHS", "--numeric-ids", "--no-h", "--stats", "--info=progress2", f"--timeout={silence}"]
     options += ["-A"] if carries.acls else []
     options += ["-X"] if carries.xattrs else []
     options += [] if carries.devices else ["--no-devices"]
