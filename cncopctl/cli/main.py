@@ -61,6 +61,7 @@ class Program(click.Command):
     """A program of ours, whose reader may have had enough before it has said all."""
 
     def invoke(self, ctx: click.Context) -> Any:
+        """Run the command and return its status; 0 where the reader of its output has gone."""
         try:
             status = super().invoke(ctx)
             sys.stdout.flush()

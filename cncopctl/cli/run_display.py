@@ -27,12 +27,14 @@ class Lines(Display):
         self._quiet = quiet
 
     def begins(self, job: CompiledJob) -> None:
+        """Say that `job` was started."""
         self._say(f"{job.id}: started")
 
     def comes_on(self, job_id: str, progress: Progress) -> None:
         """A log wants no progress."""
 
     def ends(self, job: CompiledJob, run: Run) -> None:
+        """Say how `run` of `job` has ended, with its warnings, its hint, and the log of a failure."""
         for line in _end_lines(job, run):
             self._say(line)
 

@@ -13,6 +13,11 @@ class Words(click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
+        """The subcommand that the first of `args` names, as click has it.
+
+        Raises:
+            click.UsageError: there is none, with the nearest as a hint.
+        """
         known = self.list_commands(ctx)
         if args and args[0] not in known and not args[0].startswith("-"):
             meant = nearest(args[0], known)

@@ -137,6 +137,10 @@ def _read_document(document: Document, reading: _Reading) -> None:
         _note_id(document.file, label, table, reading)
         if label not in faulty:
             _read_job(document.file, label, table, reading)
+        elif isinstance(table, dict):
+            keys = [fault.key for fault in document.faults if fault.job == label]
+            if "schedule" in table and not any(key.startswith(("schedule", "timezone")) for key in keys):
+                reading.faults += _schedule_faults(document.file, label, table, reading.host)
 
 
 def _note_id(file: str, label: str, table: Any, reading: _Reading) -> None:
@@ -204,6 +208,13 @@ def _table(part: Part, pending: _Pending, reading: _Reading) -> Mapping[str, Any
         remedy = f"did you mean {near}?" if near else f"the jobs are: {', '.join(sorted(reading.seen))}"
     reading.faults.append(Fault(pending.file, what, remedy, pending.label, part.place("of")))
     return None
+
+
+def _schedule_faults(file: str, label: str, table: Mapping[str, Any], host: Host) -> list[Fault]:
+    """What is wrong with the schedules of a job of which something else is wrong: all is told in one round."""
+    faults: list[Fault] = []
+    _schedules(file, label, {"id": "", **table}, host, faults)
+    return faults
 
 
 def _schedules(

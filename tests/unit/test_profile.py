@@ -533,3 +533,12 @@ def test_two_jobs_never_share_a_destination(first: str, second: str, faulty: str
     faults = faults_of(files)
     assert [fault.job for fault in faults] == ([f'"{faulty}"'] if faulty else [])
     assert all("go already" in fault.what and fault.key == "destination" for fault in faults)
+
+
+def test_a_schedule_is_judged_also_where_something_else_is_wrong() -> None:
+    written = job_toml(id='"a/b"', schedule='["61 2 * * *", "30 2 * * *"]')
+    first, second = faults_of({"profile.toml": written})
+    assert first.key == "id"
+    assert str(second) == 'profile.toml: job "a/b": schedule 1: minute: 61 is not in 0..59'
+    for unreadable in ("5", '{ minut = "3" }', "[[]]", None):
+        assert len(faults_of({"profile.toml": job_toml(id='"a/b"', schedule=unreadable)})) >= 2
