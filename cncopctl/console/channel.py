@@ -20,6 +20,8 @@ _CHUNK = 8 * 1024
 
 # Seconds that an answer may wait for its reader: in a row, and altogether.
 _PATIENCE, _PATIENCE_IN_ALL = 15.0, 60.0
+# The last words of a session that is stopped: who does not read shall not hold up a stop, or the machine's end.
+_HURRY = 2.0
 
 # Lines and bytes that may have come without having been asked for; more of them stay in the kernel.
 _MOST_LINES = 100
@@ -69,7 +71,7 @@ class Channel:
         self._lines = Lines(MOST_BYTES)
         self._waiting: deque[Line] = deque()
         self._output = bytearray()
-        self._blocked = 0.0
+        self._blocked, self._patience = 0.0, _PATIENCE
         self._begin = b""
         self._is_interrupted = False
         self._has_ended = False
@@ -148,6 +150,10 @@ class Channel:
         for line in lines:
             self.send(f"{line}\n")
 
+    def hurry(self) -> None:
+        """From now on nobody is waited for who does not read."""
+        self._patience = _HURRY
+
     def flush(self) -> None:
         """Return when everything is on its way."""
         while self._output:
@@ -164,7 +170,7 @@ class Channel:
         poll = select.poll()
         poll.register(self._sink, select.POLLOUT)
         began = time.monotonic()
-        is_ready = poll.poll(min(_PATIENCE, _PATIENCE_IN_ALL - self._blocked) * 1000)
+        is_ready = poll.poll(min(self._patience, _PATIENCE_IN_ALL - self._blocked) * 1000)
         self._blocked += time.monotonic() - began
         if not is_ready or self._blocked >= _PATIENCE_IN_ALL:
             raise GoneError

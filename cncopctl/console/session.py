@@ -71,12 +71,14 @@ class Session:
         signal.signal(signal.SIGTERM, _stop)
         try:
             self._converse()
+            self.outlive_stop()
         except ForeignError:
             return 0  # at once, and without a word: a web page shall learn nothing
         except SilentError:
+            self.outlive_stop()
             self.channel.send("\nNothing was said for too long: the session ends.\n")
         except StoppedError:
-            signal.signal(signal.SIGTERM, signal.SIG_IGN)
+            self.channel.hurry()
             self.channel.send("\nThe console was stopped: the session ends.\n")
         except (GoneError, CncopError):
             raise

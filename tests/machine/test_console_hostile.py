@@ -63,6 +63,13 @@ for linger in (None, struct.pack("ii", 1, 0)):
     assert served.property("cncop-job-db.service", "InactiveExitTimestamp") == ""
 
 
+def test_root_of_a_user_namespace_is_who_has_made_it(served: Machine) -> None:
+    program = "print(os.getuid()); print(ask(begun(), 'STOPSERVER'))"
+    argv = ["unshare", "--user", "--map-root-user", "python3", "-c", f"{RAW}\n{program}"]
+    said = served.run_as("stranger", *argv).stdout
+    assert said.startswith("0\nerror: stranger may not use STOPSERVER\n")
+
+
 def test_telnet_is_negotiated_and_width_is_taken(served: Machine) -> None:
     program = r"""
 connection = begun()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import select
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -56,6 +58,20 @@ def test_a_request_of_http_ends_it_without_a_word(tmp_path: Path) -> None:
     done = session(tmp_path, b"POST / HTTP/1.1\r\n\r\nhelp quit\r\n")
     assert done.stdout.count(b"\n") == 1
     assert done.returncode == 0
+
+
+def test_who_does_not_read_does_not_hold_up_a_stop(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server, socket.socket() as reader:
+        reader.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1024)
+        reader.connect(server.getsockname())
+        with server.accept()[0] as accepted:
+            argv = [sys.executable, "-I", "-S", str(PROGRAM), f"--root={tmp_path}"]
+            stopped = subprocess.Popen(argv, stdin=accepted.fileno(), stdout=accepted.fileno())
+        while select.select([], [reader], [], 1)[1]:  # until it has stopped reading, too
+            reader.send(b"HELP RUNJOB\r\n" * 20)
+        stopped.terminate()
+        # Else it would wait for 15 s; systemd kills it after 20.
+        assert stopped.wait(timeout=10) == 0
 
 
 def test_it_imports_nothing_heavy(tmp_path: Path) -> None:

@@ -81,6 +81,28 @@ def test_no_text_makes_a_report_large_or_unreadable(text: str) -> None:
         assert not re.search(r"(?<!\\)(\\\\)*\\u(0000|d800\\udfff)", data)
 
 
+@pytest.mark.parametrize("outcome", [outcome for outcome in Outcome if outcome is not Outcome.SKIPPED])
+def test_every_end_of_a_run_and_of_its_actions_is_a_report(outcome: Outcome) -> None:
+    numbers = {"attempts": 0, "seconds": 0, "files": 0, "bytes": 0}
+    action = {
+        "name": "a",
+        "action": "prune",
+        "outcome": str(outcome),
+        "phrase": "",
+        "snapshot": "",
+        **numbers,
+    }
+    for actions in ((), (action,)):
+        run = replace(ENDED, outcome=outcome, actions=actions)
+        for report in (
+            finished_report(run),
+            statistics_report(run, {}),
+            exception_report(run, "dump", -64, b""),
+        ):
+            name = report_name(report["kind"], run.id, run.started)
+            assert valid_report(name, json.dumps(report)) == report
+
+
 def test_warnings_that_are_left_out_are_counted() -> None:
     run = replace(ENDED, warnings=tuple("w" * 999 for _ in range(100)))
     warnings = finished_report(run)["run"]["warnings"]

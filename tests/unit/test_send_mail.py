@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -139,6 +140,14 @@ def test_those_that_the_server_refuses_are_told_apart_from_those_that_got_it() -
         assert refusal(ours(server), Letter("i", ("b@example.org",), "s", "t", NOW)).refused == (
             "b@example.org",
         )
+
+
+@pytest.mark.parametrize("field", ["id", "job", "outcome", "to"])
+def test_what_would_make_a_header_of_its_own_is_sent_to_nobody(plain: SmtpServer, field: str) -> None:
+    text = "a@example.org\r\nBcc: evil@example.org"
+    values: dict[str, Any] = {field: (text,) if field == "to" else text}
+    assert "linefeed" in refusal(ours(plain), replace(LETTER, **values)).message
+    assert plain.received == []
 
 
 @pytest.mark.parametrize(
