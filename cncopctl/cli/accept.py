@@ -26,7 +26,7 @@ def command(layout: Layout, *, job: str, dry_run: bool, as_json: bool) -> int:
     pruned. From now on what it saw is usual: the next run prunes again, and is judged by that.
 
     \b
-    Example:
+    Examples:
       cncopctl accept web-01 && cncopctl runjob web-01
     """
     chosen = choose_backup(job, read_compiled_jobs(layout.compiled_jobs))

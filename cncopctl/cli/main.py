@@ -148,15 +148,13 @@ def _open_missing_streams() -> None:
 
 def _machine_says(error: OSError, program: str) -> int:
     """Tell what the machine has refused: of a file by its name, else of our output."""
-    place, hint = "the output cannot be written", "is the disk full?"
+    place = os.fsdecode(error.filename) if error.filename is not None else "the output cannot be written"
     if error.filename is None:
         drop_output()
-    else:
-        place, hint = (
-            os.fsdecode(error.filename),
-            "is the disk full, or are rights missing? try again with sudo",
-        )
-    _print(f"{program}: {place}: {error.strerror}", hint)
+    is_refused = error.errno in (errno.EACCES, errno.EPERM)
+    _print(
+        f"{program}: {place}: {error.strerror}", "try again with sudo" if is_refused else "is the disk full?"
+    )
     return InstallError.exit_status
 
 

@@ -24,6 +24,20 @@ _Command = TypeVar("_Command", bound=Callable[..., Any])
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
 
 
+class Place(click.Path):
+    """A path that is there: an empty one, of a variable that was not set, would mean the present directory."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """The path.
+
+        Raises:
+            click.BadParameter: it is empty, or not as it has to be.
+        """
+        if value in ("", b""):
+            self.fail("it is empty\nhint: write a path, or . for the present directory", param, ctx)
+        return super().convert(value, param, ctx)
+
+
 def installation_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Give `command` --system, --user and --root, and the layout that they choose as its first argument."""
 
@@ -34,7 +48,7 @@ def installation_options(command: Callable[..., Any]) -> Callable[..., Any]:
     @click.option(
         "--root",
         metavar="DIR",
-        type=click.Path(file_okay=False, path_type=Path),
+        type=Place(file_okay=False, path_type=Path),
         help="An installation under DIR, without systemd.",
     )
     @functools.wraps(command)

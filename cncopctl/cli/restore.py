@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from cncopctl.cli.agent_progress import agent_progress
-from cncopctl.cli.options import complete_job, installation_options, json_option
+from cncopctl.cli.options import Place, complete_job, installation_options, json_option
 from cncopctl.cli.when import Instant
 from cncopctl.core.choice import choose_backup
 from cncopctl.core.compiled import CompiledJob
@@ -28,7 +28,7 @@ from cncopctl.verbs.repositories import path_in_backup
     "--snapshot", metavar="ID", default="latest", help="Which one; see cncopctl snapshots [latest]."
 )
 @click.option("--at", type=Instant(), help="The last snapshot taken by then, in local time.")
-@click.option("--to", metavar="DIR", type=click.Path(path_type=Path), help="Where to [where it came from].")
+@click.option("--to", metavar="DIR", type=Place(path_type=Path), help="Where to [where it came from].")
 @click.option("-n", "--dry-run", is_flag=True, help="Only say what would come back, and over what.")
 @click.option("--force", is_flag=True, help="Overwrite what is there; nothing is ever deleted.")
 @json_option

@@ -22,5 +22,6 @@ class Words(click.Group):
         if args and args[0] not in known and not args[0].startswith("-"):
             meant = nearest(args[0], known)
             hint = f"did you mean {meant}?" if meant else f"commands are: {', '.join(known)}"
-            raise click.UsageError(f"no such command: {args[0]}\nhint: {hint}", ctx)
+            word = args[0] or '""'
+            raise click.UsageError(f"no such command: {word}\nhint: {hint}", ctx)
         return super().resolve_command(ctx, args)

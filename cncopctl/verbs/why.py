@@ -118,9 +118,9 @@ def _inside(blackout: Blackout | None, now: datetime) -> str:
 
 def _lock(layout: Layout, job: CompiledJob) -> str:
     """Who holds the job's lock; "" where nobody does, or where we may not look."""
-    if not (layout.locks / f"{job.id}.lock").exists():
-        return ""
     try:
+        if not (layout.locks / f"{job.id}.lock").exists():
+            return ""
         with JobLock(layout.locks, job.id) as lock:
             return lock.holder() if lock.is_held() else ""
     except OSError:

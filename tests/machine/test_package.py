@@ -125,6 +125,12 @@ def test_a_profile_is_synced_and_its_job_runs(synced: Machine) -> None:
     assert "units: OK: " in synced.run("cncopctl", "runjob", "-a").stdout
 
 
+@pytest.mark.parametrize("words", ["jobs", "status", "history", "why units", "schedules", "check-backups"])
+def test_a_member_of_the_group_may_look(synced: Machine, words: str) -> None:
+    member = ["setpriv", "--reuid=nobody", "--regid=nogroup", "--groups=cncop"]
+    assert "units" in synced.run(*member, "cncopctl", *words.split(), "--system").stdout
+
+
 def test_the_console_answers_over_telnet(synced: Machine) -> None:
     with synced.popen(
         "telnet", "localhost", "59153", stdin=subprocess.PIPE, stdout=subprocess.PIPE

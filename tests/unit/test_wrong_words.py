@@ -43,6 +43,16 @@ def type_it(line: str, root: Path) -> subprocess.CompletedProcess[bytes]:
             "cncopctl: no such option: --user\nhint: it stands behind the command: cncopctl jobs --user …\n",
         ),
         (
+            "cncopctl jobs --root ''",
+            "cncopctl jobs: Invalid value for '--root': it is empty\n"
+            "hint: write a path, or . for the present directory\n",
+        ),
+        (
+            "cncopctl restore a --to ''",
+            "cncopctl restore: Invalid value for '--to': it is empty\n"
+            "hint: write a path, or . for the present directory\n",
+        ),
+        (
             "cncopctl history --limit x",
             "cncopctl history: Invalid value for '-n' / '--limit': 'x' is not a whole number.\n"
             "hint: see: cncopctl history --help\n",
