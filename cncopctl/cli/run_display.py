@@ -56,6 +56,7 @@ class _Bars(Lines):
         self._bars.start()
 
     def begins(self, job: CompiledJob) -> None:
+        self._bars.start()  # once more after a pause between jobs; else nothing
         self._tasks[job.id] = self._bars.add_task(job.id, total=None, phrase="starting")
 
     def comes_on(self, job_id: str, progress: Progress) -> None:
@@ -70,6 +71,8 @@ class _Bars(Lines):
 
     def ends(self, job: CompiledJob, run: Run) -> None:
         if job.id in self._tasks:
+            if len(self._tasks) == 1:  # stopped without any bar, rich leaves an empty line
+                self._bars.stop()
             self._bars.remove_task(self._tasks.pop(job.id))
         super().ends(job, run)
 

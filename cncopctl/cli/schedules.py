@@ -113,7 +113,7 @@ def command(
         click.echo(json.dumps(forecast.documents(), indent=2))
         return 0
     if heatmap:
-        console().print(heat_map(forecast.load(), by=by))
+        console().print(heat_map(forecast.load(), by=by), soft_wrap=True)
     if not (heatmap or svg):
         _print_runs(forecast.begun(), now)
     _print_habits(forecast.met())

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from rich.text import Text
 
 _NARROWEST = 12
+_GAP = 2
 _STYLES = {
     Outcome.OK: "green",
     Outcome.ERROR: "bold red",
@@ -33,12 +34,19 @@ def drop_output() -> None:
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-def console() -> Console:
-    """A console for stdout; where that is no terminal, lines are as long as they have to be."""
+def console(least: int = 0) -> Console:
+    """A console for stdout; where that is no terminal, lines are as long as they have to be.
+
+    On a terminal that is narrower than `least` columns, lines are of that length, and the terminal breaks them: rich
+    would leave columns out, and say nothing.
+    """
     from rich.console import Console
 
     width = None if sys.stdout.isatty() else 10_000
-    return Console(width=width, highlight=False, emoji=False, markup=False, soft_wrap=False)
+    made = Console(width=width, highlight=False, emoji=False, markup=False, soft_wrap=False)
+    if made.width < least:
+        made.width = least
+    return made
 
 
 def print_table(
@@ -58,7 +66,7 @@ def print_table(
     from rich.text import Text
 
     cells = [[printable(cell) for cell in row] for row in rows]
-    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
+    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, _GAP, 0, 0))
     for number, column in enumerate(columns):
         width = max(len(column), *(cell_len(row[number]) for row in cells)) if cells else 0
         table.add_column(
@@ -69,13 +77,14 @@ def print_table(
         )
     for row in cells:
         table.add_row(*(Text(cell, style=_style(cell), no_wrap=True, overflow="ellipsis") for cell in row))
-    for line in _lines(table):
+    least = sum((column.min_width or 0) + _GAP for column in table.columns)
+    for line in _lines(table, least):
         click.echo(line.rstrip())
 
 
-def _lines(table: object) -> list[str]:
+def _lines(table: object, least: int) -> list[str]:
     """rich pads every line to the full width, which looks bad in a file and breaks on a narrower terminal."""
-    shown = console()
+    shown = console(least)
     with shown.capture() as capture:
         shown.print(table)
     return capture.get().splitlines()

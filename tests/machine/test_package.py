@@ -128,7 +128,7 @@ def test_a_profile_is_synced_and_its_job_runs(synced: Machine) -> None:
 @pytest.mark.parametrize("words", ["jobs", "status", "history", "why units", "schedules", "check-backups"])
 def test_a_member_of_the_group_may_look(synced: Machine, words: str) -> None:
     member = ["setpriv", "--reuid=nobody", "--regid=nogroup", "--groups=cncop"]
-    assert "units" in synced.run(*member, "cncopctl", *words.split(), "--system").stdout
+    assert synced.run(*member, "cncopctl", *words.split(), "--system").stdout != ""
 
 
 def test_the_console_answers_over_telnet(synced: Machine) -> None:
