@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 
 from cncopctl.agentkit.engine import Lines, OnOutput, find_program, pass_on, run_engine, started
 from cncopctl.agentkit.failure import AgentError
-from cncopctl.agentkit.request import Request
+from cncopctl.agentkit.request import Action, Direction, Request
 from cncopctl.core.engines import rclone
 from cncopctl.core.engines.endpoint import EndpointError
-from cncopctl.core.engines.rclone_failures import NOT_TO_BE_DELETED, diagnose
+from cncopctl.core.engines.rclone_failures import NO_ROOM, NOT_TO_BE_DELETED, UNSAID, diagnose
 from cncopctl.core.engines.rclone_filters import NOWHERE_ELSE
 from cncopctl.core.engines.remote import Protocol, Remote, parse_remote
 from cncopctl.edges.restic import Ended
@@ -29,6 +29,8 @@ CA_CERTIFICATES = "ca-certificates"
 
 _ERRORS_KEPT = 1000
 _LONGEST_SHOWN = 200
+_LITTLE = 4 << 20
+"""Bytes free on a disk that is as good as full: what did not fit is taken away again."""
 _SECRET = re.compile(rb"-----BEGIN [A-Z0-9 ]*PRIVATE KEY-----")
 
 
@@ -69,6 +71,7 @@ class Rclone:
     environment: dict[str, str]
     silence: int
     encode_names: bool = False
+    is_sending: bool = False
 
     def with_ways(self, ways: rclone.Ways) -> Rclone:
         """The same server, talked to in other ways."""
@@ -145,7 +148,19 @@ class Rclone:
     def raise_failed(self, ended: Ended, log: Log) -> None:
         """Raise AgentError unless rclone ended well."""
         if ended.status != rclone.OK or log.errors:
-            raise AgentError.diagnosed(diagnose(ended.status, log.prose, self.remote))
+            prose = log.prose
+            if self.is_sending and re.search(UNSAID, prose) and self._has_no_room():
+                prose = NO_ROOM
+            raise AgentError.diagnosed(diagnose(ended.status, prose, self.remote, is_sending=self.is_sending))
+
+    def _has_no_room(self) -> bool:
+        """Whether the server's disk is full, as it tells where it is asked (statvfs@openssh.com)."""
+        asking = replace(self, is_sending=False)
+        try:
+            place = f"{rclone.THERE}:{self.remote.served_path}"
+            return rclone.free(asking.answer("about", "--json", "--", place)) < _LITTLE
+        except AgentError:
+            return False
 
     @contextlib.contextmanager
     def _started(
@@ -244,7 +259,15 @@ def opened(request: Request, remote: Remote, known_hosts: str, *, encode_names: 
     elif remote.protocol is Protocol.FTP:
         remote = replace(remote, user=remote.user or "anonymous")
         access = replace(access, password=_obscured_text(b"anonymous@"))
-    return Rclone(remote, access, rclone.Ways(), _environment(request), request.silence, encode_names)
+    return Rclone(
+        remote,
+        access,
+        rclone.Ways(),
+        _environment(request),
+        request.silence,
+        encode_names,
+        is_sending=request.job.direction is Direction.PUSH and request.action is not Action.RESTORE,
+    )
 
 
 def _obscured(credential: Path) -> str:

@@ -96,7 +96,7 @@ def push(request: Request, progress: Progress) -> Result:
         origin = source.parent().contents()
     transfer = _Transfer(destination, options, origin, destination.contents())
     ended, stats = _run(request, transfer, progress, "push")
-    _raise_failed(ended, destination)
+    _raise_failed(ended, destination, is_sending=True)
     fetched = _fetched(stats, ended, carries, keeps_root=True)
     deleted = f", {stats.deleted:,} deleted" if stats.deleted else ""
     return Result(
@@ -190,7 +190,9 @@ def _probe_with(request: Request, place: Endpoint, scratch: str, name: str) -> N
     """Make the file of that name there what it is in `scratch`, present or absent, and touch nothing else."""
     options = ["-r", "--delete", "--timeout=60", *rsync.only(name), *_connection(request, place)]
     command = [_program(), *options, "--", f"{scratch}/", place.contents()]
-    _raise_failed(run_engine(command, on_output=lambda _chunk: None, env=environment()), place)
+    _raise_failed(
+        run_engine(command, on_output=lambda _chunk: None, env=environment()), place, is_sending=True
+    )
 
 
 def carried_by(directory: Path) -> rsync.Carries:
@@ -345,9 +347,9 @@ def _is_no_directory(ended: Ended) -> bool:
     return ended.status == 23 and "change_dir" in ended.errors and "Not a directory" in ended.errors
 
 
-def _raise_failed(ended: Ended, place: Endpoint) -> None:
+def _raise_failed(ended: Ended, place: Endpoint, *, is_sending: bool = False) -> None:
     if ended.status not in (rsync.OK, rsync.VANISHED):
-        raise AgentError.diagnosed(diagnose(ended.status, ended.errors, place))
+        raise AgentError.diagnosed(diagnose(ended.status, ended.errors, place, is_sending=is_sending))
 
 
 def _fetched(stats: rsync.Stats, ended: Ended, carries: rsync.Carries, *, keeps_root: bool) -> Fetched:

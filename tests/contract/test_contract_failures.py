@@ -128,9 +128,14 @@ def test_a_server_whose_disk_is_full_is_an_error(asker: Asker, tmp_path: Path) -
     (tmp_path / "source" / "large").write_bytes(os.urandom(3 << 20))
     with small_disk(tmp_path / "away") as away:
         job = {"source": str(tmp_path / "source"), "direction": "PUSH", "destination": asker.at(away)}
+        (away / "there already").write_bytes(bytes(1 << 20))
         outcome = asker.ask("backup", job=job)
-    assert outcome.status == ERROR, outcome
-    assert "the disk is full" in outcome.phrase or "is its disk full?" in outcome.hint
+    where = asker.place.rpartition("@")[2].removesuffix("/files") or str(away)
+    words = f"the disk of {where} is full"
+    if asker.agent.name == "backupagentftp":  # which has no word for it
+        words = f"{where} cannot write to its disk"
+    assert (outcome.status, outcome.phrase) == (ERROR, words), outcome
+    assert "make room there" in outcome.hint
 
 
 @pytest.fixture

@@ -234,6 +234,12 @@ def counted(size: str) -> tuple[int, int]:
     return int(document["count"]), int(document["bytes"])
 
 
+def free(about: str) -> float:
+    """Bytes that are free, from `rclone about --json`; no end of them where that is not told."""
+    room = json.loads(about).get("free")
+    return float(room) if isinstance(room, int | float) else float("inf")
+
+
 def filter_text(rules: Iterable[str]) -> bytes:
     """A file for `--filter-from`; one rule a line, and none of ours has a line break or is a comment."""
     return "".join(f"{rule}\n" for rule in rules).encode(errors="surrogateescape")

@@ -18,9 +18,15 @@ _TRUST = (
     "cncopctl credential set ca-certificates"
 )
 
+ROOM_THERE = "make room there: what earlier runs replaced is in .cncop-replaced/, by date, and may be removed"
+
 NOT_TO_BE_DELETED = r"not deleting (?:files|directories) as there were IO errors|^Attempt \d+/\d+ failed"
 """What rclone says besides the failure itself."""
 
+UNSAID = r"SSH_FX_FAILURE"
+"""How an SFTP server says that something failed, a full disk among others."""
+
+NO_ROOM = "no space left on device"
 SESSION_REUSE = r"session reuse required"
 CHANGED = r"corrupted on transfer: sizes differ|source file is being updated"
 VANISHED = (
@@ -103,8 +109,8 @@ TABLE: tuple[Symptom, ...] = (
     Symptom(
         r"no space left on device|disk quota exceeded|\b(?:452|552) |disk (?:is |was )?full|"
         r"STATUS_DISK_FULL|not enough space|too big for remaining disk space",
-        "the disk is full",
-        "make room, or give the job a larger destination",
+        "{disk} is full",
+        "{room}",
     ),
     Symptom(
         r"read-only file system",
@@ -118,7 +124,12 @@ TABLE: tuple[Symptom, ...] = (
         transient=True,
     ),
     Symptom(
-        r"SSH_FX_FAILURE|Failure writing to local file",
+        r"Failure writing to local file",
+        "{where} cannot write to its disk",
+        "it is most likely full, or the user's quota is used up: make room there, or see the server's log",
+    ),
+    Symptom(
+        UNSAID,
         "{where} failed at it and does not say why",
         "is its disk full? see its log",
     ),
@@ -172,8 +183,11 @@ STATUSES: dict[int, tuple[str, bool]] = {
 }
 
 
-def diagnose(status: int, errors: str, remote: Remote) -> Diagnosis:
-    """Why rclone ended with `status`, having written `errors`, while it worked with `remote`."""
+def diagnose(status: int, errors: str, remote: Remote, *, is_sending: bool = False) -> Diagnosis:
+    """Why rclone ended with `status`, having written `errors`, while it worked with `remote`.
+
+    A disk that is full is the server's where rclone `is_sending`, this machine's otherwise.
+    """
     port = f"-p {remote.port} " if remote.port else ""
     known = {
         "where": remote.place,
@@ -181,6 +195,8 @@ def diagnose(status: int, errors: str, remote: Remote) -> Diagnosis:
         "share": remote.served_path.partition("/")[0] if remote.protocol is Protocol.SMB else "",
         "path": remote.path,
         "keyscan": f"{port}{remote.host}",
+        "disk": f"the disk of {remote.place}" if is_sending else "the disk",
+        "room": ROOM_THERE if is_sending else "make room, or give the job a larger destination",
         "hostkey": f"'[{remote.host}]:{remote.port}'" if remote.port else remote.host,
     }
     diagnosis = first_fitting(_table_for(remote), status, errors, known)

@@ -14,6 +14,8 @@ _ACCEPT_KEY = (
     "user who runs the job: ssh-keyscan {keyscan} | tee -a ~/.ssh/known_hosts | ssh-keygen -lf -"
 )
 
+ROOM_THERE = "make room there: what earlier runs replaced is in .cncop-replaced/, by date, and may be removed"
+
 TABLE: tuple[Symptom, ...] = (
     Symptom(
         r"REMOTE HOST IDENTIFICATION HAS CHANGED|Host key for .* has changed",
@@ -91,8 +93,8 @@ TABLE: tuple[Symptom, ...] = (
     ),
     Symptom(
         r"No space left on device|Disk quota exceeded",
-        "the disk is full",
-        "make room, or give the job a larger destination",
+        "{disk} is full",
+        "{room}",
         statuses=(11, 12, 23),
     ),
     Symptom(
@@ -172,9 +174,15 @@ STATUSES: dict[int, tuple[str, bool]] = {
 }
 
 
-def diagnose(status: int, errors: str, endpoint: Endpoint) -> Diagnosis:
-    """Why rsync ended with `status`, having written `errors`, while it worked with `endpoint`."""
+def diagnose(status: int, errors: str, endpoint: Endpoint, *, is_sending: bool = False) -> Diagnosis:
+    """Why rsync ended with `status`, having written `errors`, while it worked with `endpoint`.
+
+    A disk that is full is that of `endpoint` where rsync `is_sending`, this machine's otherwise.
+    """
+    whose = endpoint.path if endpoint.is_local else endpoint.place
     known = {
+        "disk": f"the disk of {whose}" if is_sending else "the disk",
+        "room": ROOM_THERE if is_sending else "make room, or give the job a larger destination",
         "where": endpoint.place,
         "host": endpoint.place,
         "keyscan": f"-p {endpoint.port} {endpoint.host}" if endpoint.port else endpoint.host,
