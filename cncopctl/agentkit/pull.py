@@ -81,7 +81,12 @@ class _Seen:
 
 
 def backup(request: Request, progress: Progress, fetch: Fetch) -> Result:
-    """Bring the mirror up to date, and only when that is complete take a snapshot of it."""
+    """Bring the mirror up to date, and only when that is complete take a snapshot of it.
+
+    Raises:
+        AgentError: what `fetch` fetches is not complete, or the guard says no: there is no snapshot.
+        ResticError: there is no snapshot. What fails after it was taken is a warning.
+    """
     place = existing_place(request)
     repository = open_repository(request)
     if request.dry_run:
@@ -157,7 +162,11 @@ def _judged(at: _At, seen: _Seen) -> Result:
 
 
 def prune(request: Request, progress: Progress) -> Result:
-    """Remove the snapshots that no rule of the job keeps."""
+    """Remove the snapshots that no rule of the job keeps; with a dry run only say which.
+
+    Raises:
+        AgentError: somebody else is at the repository, or there is none.
+    """
     place = existing_place(request)
     repository = open_repository(request)
     if not repository.exists():

@@ -229,7 +229,11 @@ def _refuse_endless(line: rclone.LogLine) -> None:
 
 
 def remote_of(request: Request, text: str, role: str) -> Remote:
-    """The remote that a job names as its `role`."""
+    """The remote that a job names as its `role`, "source" or "destination".
+
+    Raises:
+        AgentError: it is none of the job's type; with what to write.
+    """
     try:
         return parse_remote(text, request.job.type)
     except EndpointError as error:

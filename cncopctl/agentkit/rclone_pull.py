@@ -58,7 +58,11 @@ class _Pull:
 
 
 def fetch(request: Request, place: Place, progress: Progress) -> Fetched:
-    """Make the mirror a copy of the source, a directory or a single file."""
+    """Make the mirror a copy of the source, a directory or a single file; what that took.
+
+    Raises:
+        AgentError: it is not complete, also where the server only did not show all (agents/README.md, "A pass").
+    """
     remote = remote_of(request, request.job.source, "source")
     rules, excludes = translated_excludes(request)
     progress.tell("mirror", "connecting")

@@ -57,7 +57,11 @@ class _Push:
 
 
 def push(request: Request, progress: Progress) -> Result:
-    """Make the destination a copy of a local source; what is replaced or deleted stays beside it."""
+    """Make the destination a copy of a local source; what is replaced or deleted stays beside it.
+
+    Raises:
+        AgentError: it is not complete; transient where another try may help.
+    """
     source, remote = push_places(request)
     rules = [f"- /{literal(REPLACED)}/**", *_source_rules(request, source)]
     where = source if source.is_dir() else source.parent
@@ -86,7 +90,11 @@ def push(request: Request, progress: Progress) -> Result:
 
 
 def push_places(request: Request) -> tuple[Path, Remote]:
-    """Source and destination of a PUSH job, checked as far as this machine goes."""
+    """Source and destination of a PUSH job, checked as far as this machine goes.
+
+    Raises:
+        AgentError: the source is not here, or the destination is no place that the type knows.
+    """
     text = request.job.source
     if not text.startswith("/") or text.startswith("//"):
         raise AgentError(f"source: the source of a PUSH job is not on this machine: {text}")
@@ -145,7 +153,12 @@ def _sync(work: _Push, more: Sequence[str]) -> tuple[Ended, Log]:
 
 
 def pull_back(request: Request, progress: Progress) -> Result:
-    """Restore a PUSH job: copy what is at the destination, or some paths of it, into a directory."""
+    """Restore a PUSH job: copy what is at the destination, or some paths of it, into a directory.
+
+    Raises:
+        AgentError: an older state or a missing path was asked for, the target would lose something, or not all
+            came back.
+    """
     wanted = request.wanted()
     if wanted.snapshot != "latest":
         raise AgentError(

@@ -11,7 +11,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -136,7 +136,10 @@ def _ftp(request: Request, remote: Remote, *, encode_names: bool) -> Server:
     try:
         with ftp_survey.connected(remote, login) as ftp:
             is_known = ftp_survey.is_directory(ftp, remote.served_path)
-            engine = engine.with_ways(ftp_survey.ways(ftp))  # after which some servers hang up
+            ways = ftp_survey.ways(ftp)  # after which some servers hang up
+            if request.attempt > 1:  # what went wrong may have been that the server allows few
+                ways = replace(ways, one_connection=True)
+            engine = engine.with_ways(ways)
     except AgentError as error:
         if error.exit_status is not ExitStatus.RERUN:
             with _is_directory(engine) as answer:

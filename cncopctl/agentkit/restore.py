@@ -22,7 +22,12 @@ _NAMED = 3
 
 
 def restore(request: Request, progress: Progress) -> Result:
-    """Write a snapshot, or some paths of it, into a directory."""
+    """Write a snapshot, or some paths of it, into a directory.
+
+    Raises:
+        AgentError: there is no such snapshot or path, or the target would lose something: nothing was written.
+        ResticError: restic failed.
+    """
     wanted = request.wanted()
     repository = open_repository(request)
     with existing_place(request).in_use():

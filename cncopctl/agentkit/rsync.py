@@ -46,7 +46,11 @@ class _Transfer:
 
 
 def fetch(request: Request, place: Place, progress: Progress) -> Fetched:
-    """Make the mirror an exact copy of the source, a directory or a single file."""
+    """Make the mirror an exact copy of the source, a directory or a single file; what that took.
+
+    Raises:
+        AgentError: it is not complete; transient where another try may help (rsync(1), EXIT VALUES).
+    """
     source = endpoint(request.job.source, "source")
     _refuse_overlap(source, place.destination)
     carries = carried_by(place.destination)
@@ -75,7 +79,11 @@ def fetch(request: Request, place: Place, progress: Progress) -> Fetched:
 
 
 def push(request: Request, progress: Progress) -> Result:
-    """Make the destination an exact copy of a local source; what is replaced or deleted stays beside it."""
+    """Make the destination an exact copy of a local source; what is replaced or deleted stays beside it.
+
+    Raises:
+        AgentError: it is not complete; what was replaced by then is kept all the same.
+    """
     source, destination = push_endpoints(request)
     stamp = f"{datetime.now(UTC):%Y-%m-%dT%H%M%SZ}-{request.run_id[:8]}".rstrip("-")
     carries = carried_by(Path(destination.path)) if destination.is_local else rsync.Carries()
@@ -110,7 +118,11 @@ def push(request: Request, progress: Progress) -> Result:
 
 
 def pull_back(request: Request, progress: Progress) -> Result:
-    """Restore a PUSH job: copy what is at the destination, or some paths of it, into a directory."""
+    """Restore a PUSH job: copy what is at the destination, or some paths of it, into a directory.
+
+    Raises:
+        AgentError: an older state was asked for, the target would lose something, or not all came back.
+    """
     wanted = request.wanted()
     if wanted.snapshot != "latest":
         raise AgentError(
@@ -141,7 +153,11 @@ def pull_back(request: Request, progress: Progress) -> Result:
 
 
 def push_endpoints(request: Request) -> tuple[Endpoint, Endpoint]:
-    """Source and destination of a PUSH job, checked as far as this machine goes."""
+    """Source and destination of a PUSH job, checked as far as this machine goes.
+
+    Raises:
+        AgentError: the source is not here, or one lies in the other.
+    """
     source = endpoint(request.job.source, "source")
     if not source.is_local:
         raise AgentError(f"the source of a PUSH job is not on this machine: {request.job.source}")
@@ -155,7 +171,11 @@ def push_endpoints(request: Request) -> tuple[Endpoint, Endpoint]:
 
 
 def endpoint(text: str, role: str) -> Endpoint:
-    """The endpoint that a job names as its `role`."""
+    """The endpoint that a job names as its `role`, "source" or "destination".
+
+    Raises:
+        AgentError: it is none; with what to write.
+    """
     try:
         return parse_endpoint(text)
     except EndpointError as error:
@@ -272,6 +292,7 @@ class _Reader:
         progress.tell(phase, "copying")
 
     def feed(self, chunk: bytes) -> None:
+        """Take the next piece of output."""
         self.tail = (self.tail + chunk)[-_STATS_KEPT:] if len(chunk) < _STATS_KEPT else chunk[-_STATS_KEPT:]
         if not self._progress.is_due():
             return

@@ -166,6 +166,7 @@ class _Hands:
     def set_owner_and_mode(
         self, name: str, directory: int | None, status: os.stat_result, entry: Entry | None
     ) -> None:
+        """Give a name of a directory, open as `directory`, the owner and mode that the survey tells of it."""
         if entry is None:
             return
         mode = stat.S_IMODE(status.st_mode)
@@ -186,10 +187,12 @@ class _Hands:
 
     @staticmethod
     def set_time(name: str, directory: int | None, status: os.stat_result, entry: Entry) -> None:
+        """Give it the time that the survey tells of it."""
         if entry.mtime is not None and status.st_mtime_ns != entry.mtime * 10**9:
             os.utime(name, (entry.mtime, entry.mtime), dir_fd=directory, follow_symlinks=False)
 
     def make_link(self, name: str, directory: int, entry: Entry) -> None:
+        """Make a link of the survey, with its owner and time; nothing is of that name, since `clear_way`."""
         os.symlink(entry.target or "", name, dir_fd=directory)
         if self.is_root and entry.uid is not None and entry.gid is not None:
             os.chown(name, entry.uid, entry.gid, dir_fd=directory, follow_symlinks=False)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import pwd
+import select
 import shutil
 import signal
 import socket
@@ -208,6 +209,41 @@ def ftp_daemon(
         shutil.chown(config, user)
     with serving([*through, "/usr/sbin/vsftpd", str(config)]) as server:
         yield FtpServer(server, password, directory / "certificate.pem")
+
+
+@contextlib.contextmanager
+def ftp_listener(directory: Path, more: str) -> Iterator[FtpServer]:
+    """A vsftpd that listens itself, as it must to count its clients; `more` is for its configuration."""
+    directory.mkdir()
+    password = "pass wörd of the FTP server"  # noqa: S105
+    (directory / "passwords").write_text(f"{password}\n")
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    user = pwd.getpwuid(os.geteuid()).pw_name
+    text = _VSFTPD.format(directory=directory, user=user, more=more).replace("listen=NO", "listen=YES")
+    config = directory / "vsftpd.conf"
+    config.write_text(f"{text}\nlisten_address=127.0.0.1\nlisten_port={port}\nbackground=NO\n")
+    child = subprocess.Popen(["/usr/sbin/vsftpd", str(config)], start_new_session=True)
+    ended = os.pidfd_open(child.pid)
+    try:
+        while not _greets(port):
+            assert not select.select([ended], [], [], 0.01)[0], "vsftpd does not start"
+        yield FtpServer(Server(port, [child]), password, directory / "certificate.pem")
+    finally:
+        os.close(ended)
+        os.killpg(child.pid, signal.SIGKILL)
+        child.wait()
+
+
+def _greets(port: int) -> bool:
+    """Whether an FTP server answers, which then has forgotten us again."""
+    try:
+        with socket.create_connection(("127.0.0.1", port)) as connection:
+            greeted = connection.recv(1 << 10).startswith(b"220")
+            connection.sendall(b"QUIT\r\n")
+            return greeted and all(iter(lambda: connection.recv(1 << 10), b""))
+    except OSError:
+        return False
 
 
 @dataclass

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 from conftest import FOUND, Asker, let_in_by_ftp, let_in_by_ssh, ssh_url
-from contract_servers import FtpServer, Server, SshServer, ftp_daemon, serving, ssh_daemon
+from contract_servers import FtpServer, Server, SshServer, ftp_daemon, ftp_listener, serving, ssh_daemon
 from contract_trees import contents
 from test_contract_interruption import Slow
 
@@ -136,6 +136,33 @@ def test_a_server_whose_disk_is_full_is_an_error(asker: Asker, tmp_path: Path) -
         words = f"{where} cannot write to its disk"
     assert (outcome.status, outcome.phrase) == (ERROR, words), outcome
     assert "make room there" in outcome.hint
+
+
+def test_an_ftp_server_without_a_connection_left_is_worth_another_try(
+    asker_of: Callable[[str], Asker], small_tree: Path, tmp_path: Path
+) -> None:
+    asker = asker_of("backupagentftp")
+    with ftp_listener(tmp_path / "ftpd", "max_clients=1") as ftpd:
+        let_in_by_ftp(asker, ftpd)
+        with socket.create_connection(("127.0.0.1", ftpd.port)) as held:
+            assert held.recv(1024).startswith(b"220")
+            outcome = asker.ask("backup", job={"source": asker.at(small_tree)})
+    expected = f"127.0.0.1:{ftpd.port} has no connection left"
+    assert (outcome.status, outcome.phrase) == (RERUN, expected), outcome
+    assert asker.snapshots() == []
+
+
+@pytest.mark.parametrize("most", [1, 2])
+def test_another_try_does_with_one_connection_of_an_ftp_server(
+    asker_of: Callable[[str], Asker], slow_tree: Path, tmp_path: Path, most: int
+) -> None:
+    """More are not allowed by many a cheap web space."""
+    asker = asker_of("backupagentftp")
+    with ftp_listener(tmp_path / "ftpd", f"max_per_ip={most}") as ftpd:
+        let_in_by_ftp(asker, ftpd)
+        outcome = asker.ask("backup", attempt=2, job={"source": asker.at(slow_tree)})
+    assert outcome.status == OK, outcome
+    assert contents(asker.mirror) == contents(slow_tree)
 
 
 @pytest.fixture
