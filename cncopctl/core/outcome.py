@@ -18,6 +18,14 @@ _MOST = 2**53 - 1
 UNDER_WAY = "another run of this job is under way"
 
 
+# What systemd's own exit statuses mean to who has to mend it (systemd.exec(5), "Process Exit Codes").
+_REFUSED = {
+    "203": "its program cannot be executed; is cncop installed in whole? (203/EXEC)",
+    "226": "its sandbox cannot be set up; is a directory missing that it needs? see: cncopctl doctor (226/NAMESPACE)",
+    "243": "one of its credentials cannot be read; see: cncopctl credential list, and sync (243/CREDENTIALS)",
+}
+
+
 class Outcome(StrEnum):
     """OK, ERROR and RE-RUN are what agents end with; a run can also have been SKIPPED or ABORTED."""
 
@@ -59,6 +67,8 @@ def ended_by_systemd(service: Mapping[str, str], timeout: int) -> tuple[Outcome,
             return Outcome.ABORTED, f"was killed by signal {service.get('EXIT_STATUS', '?')}"
         case "success":
             return Outcome.ABORTED, "was stopped before it began"
+        case "exit-code" if words := _REFUSED.get(service.get("EXIT_STATUS", "")):
+            return Outcome.ERROR, f"systemd could not start it: {words}"
         case result:
             return Outcome.ERROR, f"systemd ended it: {result} (status {service.get('EXIT_STATUS', '?')})"
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from cncopctl.core.compiled import CompiledJob
 from cncopctl.core.credential_names import REPOSITORY_PASSWORD
-from cncopctl.core.errors import UsageError
+from cncopctl.core.errors import InstallError, UsageError
 from cncopctl.core.layout import Layout
 from cncopctl.edges.restic import Repository
 from cncopctl.verbs.credential_store import handed_over
@@ -20,15 +20,23 @@ def repository_of(layout: Layout, job: CompiledJob) -> Iterator[Repository]:
 
     Raises:
         UsageError: the job keeps none here.
-        InstallError: the password cannot be read.
+        InstallError: its directory or its password is not there: it is not that nothing was ever backed up.
     """
     if not job.is_pull():
         raise UsageError(
             f"{job.id} is a PUSH job, which keeps no repository on this machine",
             f"what it keeps is at {job.values['destination']}",
         )
+    destination = Path(job.values["destination"])
+    if not destination.is_dir():
+        hint = f"is its disk mounted? create it with: install -d -m 700 {destination}"
+        raise InstallError(f"{job.id}: {destination} does not exist", hint)
     with handed_over(layout) as credentials:
-        yield Repository(Path(job.values["destination"], "repository"), credentials / REPOSITORY_PASSWORD)
+        password = credentials / REPOSITORY_PASSWORD
+        if not password.exists():
+            hint = f"store your copy of it: cncopctl credential set {REPOSITORY_PASSWORD}"
+            raise InstallError(f"the credential {REPOSITORY_PASSWORD} is missing, which opens it", hint)
+        yield Repository(destination / "repository", password)
 
 
 def path_in_backup(job: CompiledJob, path: str) -> str:

@@ -146,7 +146,7 @@ def test_ls_lists_directories_files_and_everything(cncop: Cncop) -> None:
         (["ls", "away"], "away is a PUSH job, which keeps no repository on this machine"),
         (["diff", "etc", "ffff"], 'etc has no snapshot "ffff"'),
         (["find", "etx", "*"], 'there is no job "etx"'),
-        (["find", "*"], "name the jobs, or take all with -a"),
+        (["find", "*"], "a job and a PATTERN, or -a and a PATTERN"),
         (["restore", "etc", "--at", "soon"], "'soon' is no time\nhint: write "),
         (["restore", "etc", "--at", "now", "--snapshot", "ffff"], "--at and --snapshot exclude each other"),
         (["restore", "etc/backups"], 'etc has no backup "backups"\nhint: name one of them: etc/backup'),

@@ -44,9 +44,15 @@ def test_somebody_is_told_of_everything_but_success_and_a_skip() -> None:
         ),
         ({"SERVICE_RESULT": "success"}, Outcome.ABORTED, "was stopped before it began"),
         (
-            {"SERVICE_RESULT": "exit-code", "EXIT_STATUS": "203"},
+            {"SERVICE_RESULT": "exit-code", "EXIT_STATUS": "243"},
             Outcome.ERROR,
-            "systemd ended it: exit-code (status 203)",
+            "systemd could not start it: one of its credentials cannot be read; see: cncopctl credential list, "
+            "and sync (243/CREDENTIALS)",
+        ),
+        (
+            {"SERVICE_RESULT": "exit-code", "EXIT_STATUS": "9"},
+            Outcome.ERROR,
+            "systemd ended it: exit-code (status 9)",
         ),
         ({}, Outcome.ERROR, "systemd ended it:  (status ?)"),
     ],

@@ -124,3 +124,19 @@ def test_a_pattern_before_the_job_gets_its_place(tmp_path: Path) -> None:
         told == 'cncopctl: there is no job "list"\nhint: the PATTERN comes last: cncopctl find notes list\n'
     )
     assert "did you mean notes?" in past.say("find", "note", "list", status=2)
+
+
+@pytest.mark.parametrize("words", ["snapshots a", "ls a", "diff a", "find a x"])
+def test_a_disk_that_is_not_mounted_is_not_taken_for_a_job_without_snapshots(
+    tmp_path: Path, words: str
+) -> None:
+    past = Past(tmp_path)
+    past.job("a", past.daily(HOUR))
+    compiled = past.layout.compiled_jobs / "a.toml"
+    place = tmp_path / "disk/a"
+    compiled.write_text(compiled.read_text().replace("[job]", f'[job]\ndestination = "{place}"', 1))
+    told = past.say(*words.split(), status=12)
+    assert told.startswith(f"cncopctl: a: {place} does not exist\nhint: is its disk mounted? ")
+    place.mkdir(parents=True)
+    told = past.say(*words.split(), status=12)
+    assert told.startswith("cncopctl: the credential repository-password is missing")
