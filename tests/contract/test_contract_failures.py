@@ -113,6 +113,33 @@ def test_a_full_disk_is_an_error_and_gives_no_snapshot(asker: Asker, tmp_path: P
 
 
 @contextmanager
+def read_only(where: Path) -> Iterator[None]:
+    """A directory on a file system that takes nothing any more, as after an I/O error."""
+    subprocess.run(["mount", "--bind", str(where), str(where)], check=True)
+    try:
+        subprocess.run(["mount", "-o", "remount,bind,ro", str(where)], check=True)
+        yield
+    finally:
+        subprocess.run(["umount", str(where)], check=True)
+
+
+def test_a_destination_that_became_read_only_is_told_and_can_still_be_restored_from(
+    asker: Asker, small_tree: Path, tmp_path: Path
+) -> None:
+    job = {"source": asker.at(small_tree)}
+    asker.backup(job=job)
+    (small_tree / "readme").write_text("changed")
+    with read_only(asker.destination):
+        outcome = asker.ask("backup", job=job)
+        restored = asker.restore(tmp_path / "restored")
+    assert (outcome.status, "read-only" in outcome.phrase.lower()) == (ERROR, True), outcome
+    assert restored.status == 0, restored
+    assert (tmp_path / "restored" / "readme").read_text() == "hello\n"
+    asker.backup(job=job)
+    assert len(asker.snapshots()) == 2
+
+
+@contextmanager
 def small_disk(where: Path) -> Iterator[Path]:
     """A disk of 2 MiB."""
     where.mkdir()
