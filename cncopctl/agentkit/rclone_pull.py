@@ -16,7 +16,15 @@ from cncopctl.agentkit.failure import AgentError
 from cncopctl.agentkit.pull import Fetched, Place
 from cncopctl.agentkit.rclone import Log, remote_of, tell_stats
 from cncopctl.agentkit.rclone_server import Server, reached
-from cncopctl.agentkit.survey import Kind, Mirrored, Survey, clear_way, finish_mirror, replace_conflict
+from cncopctl.agentkit.survey import (
+    Kind,
+    Mirrored,
+    Survey,
+    clear_way,
+    differing,
+    finish_mirror,
+    replace_conflict,
+)
 from cncopctl.core.engines import rclone
 from cncopctl.core.engines.rclone_failures import CHANGED, VANISHED
 from cncopctl.core.engines.rclone_filters import (
@@ -36,6 +44,7 @@ if TYPE_CHECKING:
 
 _PASSES = 3
 _SHOWN = 5
+_FEW = 100
 _LONGEST_SHOWN = 200
 _IN_THE_WAY = re.compile(r"(?:open|mkdir) (?P<path>/.*): (?:is a directory|not a directory|file exists)")
 
@@ -68,7 +77,7 @@ def fetch(request: Request, place: Place, progress: Progress) -> Fetched:
     progress.tell("mirror", "connecting")
     with reached(request, remote) as server:
         pull = _Pull(request, server, place.mirror, progress, rules, excludes, remote.served_path)
-        if server.at_once and not request.dry_run and (fetched := _pass_at_once(pull)):
+        if not request.dry_run and (fetched := _quick_pass(pull)):
             return fetched
         if not server.is_directory():
             pull.rules, pull.source = only_rules(remote.name()), remote.parent().served_path
@@ -86,6 +95,37 @@ def translated_excludes(request: Request) -> tuple[list[str], Excludes]:
         return exclude_rules(request.job.exclude), Excludes.of(request.job.exclude)
     except PatternError as error:
         raise AgentError(f"exclude: {error}", "write it as rsync(1) says, PATTERN MATCHING RULES") from error
+
+
+def _quick_pass(pull: _Pull) -> Fetched | None:
+    """What is quickest where it is enough; None where it is not, or the server is not fit for it."""
+    if pull.server.shows_all and any(pull.mirror.iterdir()):
+        return _pass_by_survey(pull)
+    return _pass_at_once(pull) if pull.server.at_once else None
+
+
+def _pass_by_survey(pull: _Pull) -> Fetched | None:
+    """Have rclone copy the files that differ, so that it need not look for them; None where more is to be done."""
+    survey = _look(pull)
+    if survey is None:
+        return None
+    clear_way(pull.mirror, survey)
+    names = differing(pull.mirror, survey)
+    if (
+        names is None
+        or len(names) > max(_FEW, len(survey.entries) // 10)
+        or any("\n" in name for name in names)
+    ):
+        return None
+    if names:
+        listed = "".join(f"{name}\n" for name in names).encode(errors="surrogateescape")
+        options = ["--files-from-raw=-", "--no-traverse"]
+        ended, log = _sync(pull, [], survey, *options, verb="copy", stdin=listed)
+        # A name that is not there any more, rclone passes over without a word.
+        if ended.status != rclone.OK or log.errors or differing(pull.mirror, survey) != []:
+            return None
+    mirrored = finish_mirror(pull.mirror, survey)
+    return None if mirrored.missing else _fetched(pull, mirrored, survey, [])
 
 
 def _pass_at_once(pull: _Pull) -> Fetched | None:

@@ -36,13 +36,15 @@ class Server:
     """A server. `is_directory` says what the job's place on it is, and fails where it does not let us in.
 
     `look` surveys the tree there, less what is excluded; None where there is nothing to see but what rclone
-    itself sees. `at_once` says that both may go on while rclone works, and do not stand in its way.
+    itself sees. `at_once` says that both may go on while rclone works, and do not stand in its way. `shows_all` says
+    that the survey has size and time of every file, as rclone compares them.
     """
 
     rclone: Rclone
     is_directory: Callable[[], bool]
     look: Callable[[Excludes], Survey | None]
     at_once: bool = False
+    shows_all: bool = False
 
     @property
     def remote(self) -> Remote:
@@ -100,7 +102,8 @@ def _sftp(request: Request, remote: Remote, *, encode_names: bool) -> Iterator[S
                 with session() as again:
                     return sftp_survey.Surveyor(again, root, excludes).run(again.stat(root))
 
-            yield Server(engine, lambda: found.is_directory, look, at_once=found.is_directory)
+            is_directory = found.is_directory
+            yield Server(engine, lambda: is_directory, look, at_once=is_directory, shows_all=is_directory)
 
 
 def _no_such_place(remote: Remote, error: SftpError) -> AgentError:

@@ -103,6 +103,37 @@ def clear_way(mirror: Path, survey: Survey | None) -> None:
         files.clear()
 
 
+def differing(mirror: Path, survey: Survey) -> list[str] | None:
+    """The files that are not in a mirror as a survey tells them, by size and time; None where more is to be done.
+
+    That is where a directory is missing, or something is in the mirror that is not in the survey. Links do not
+    count: they are made anew in any case.
+    """
+    left = {
+        path: entry for path, entry in survey.entries.items() if entry.kind in (Kind.FILE, Kind.DIRECTORY)
+    }
+    left.pop("", None)
+    waiting, found = [("", str(mirror))], []
+    while waiting:
+        below, where = waiting.pop()
+        with os.scandir(where) as listing:
+            listed = list(listing)
+        for there in listed:
+            path = below + there.name
+            entry = left.pop(path, None)
+            if entry is None or there.is_symlink() or there.is_dir() is not (entry.kind is Kind.DIRECTORY):
+                return None
+            if entry.kind is Kind.DIRECTORY:
+                waiting.append((f"{path}/", there.path))
+                continue
+            status = there.stat(follow_symlinks=False)
+            if (status.st_size, status.st_mtime_ns) != (entry.size, (entry.mtime or 0) * 10**9):
+                found.append(path)
+    if any(entry.kind is Kind.DIRECTORY for entry in left.values()):
+        return None
+    return found + list(left)
+
+
 def replace_conflict(mirror: Path, path: Path) -> bool:
     """Remove what of the mirror is at `path` and of another kind than what is to be there; whether it was."""
     if not path.is_relative_to(mirror) or path == mirror or path.is_symlink():
