@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from cncopctl.agentkit.engine import Lines, OnOutput, find_program, pass_on, run_engine, started
 from cncopctl.agentkit.failure import AgentError
 from cncopctl.agentkit.request import Action, Direction, Request
+from cncopctl.agentkit.stall import SilentError, Standstill
 from cncopctl.core.engines import rclone
 from cncopctl.core.engines.endpoint import EndpointError
 from cncopctl.core.engines.rclone_failures import NO_ROOM, NOT_TO_BE_DELETED, UNSAID, diagnose
@@ -179,6 +180,7 @@ class Rclone:
             _refuse_endless(line)
             log.note(line)
             if line.stats:
+                standstill.note(replace(line.stats, errors=0))
                 on_stats(line.stats)
             elif line.message and not line.skipped:
                 pass_on(line.prose.encode(errors="replace") + b"\n")
@@ -194,9 +196,14 @@ class Rclone:
             ]
             command = [_program(), words[0], *options, *words[1:]]
             with started(command, env=self.environment, stdin=stdin) as engine:
+                # rclone waits for each answer by itself, but then tries ten times for each of all files.
+                standstill = Standstill(engine.child.pid, 2 * self.silence)
 
                 def finish(on_output: OnOutput) -> Ended:
-                    ended = engine.follow(on_output, lines.feed)
+                    try:
+                        ended = engine.follow(on_output, lines.feed)
+                    except SilentError as error:
+                        raise AgentError(f"{self.remote.place} does not answer", transient=True) from error
                     lines.feed(b"")
                     return ended
 

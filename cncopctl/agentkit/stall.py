@@ -14,6 +14,8 @@ from pathlib import Path
 
 _COMPUTED = 0.2  # seconds of computing that are more than waking up to see that nothing has come
 _LOOKS = 20  # within the time that is allowed
+_TRYING = 256 << 10
+"""Bytes: connecting anew to a server that hangs takes a few thousand, listing a large directory more."""
 
 
 class SilentError(Exception):
@@ -57,6 +59,27 @@ class Watch:
         except OSError:
             return []  # it has just ended
         return own + [count for child in children for count in self._counts(child)]
+
+
+class Standstill:
+    """Watches a program that counts what it has done, and that tries again and again where it gets nowhere."""
+
+    def __init__(self, pid: int, seconds: int) -> None:
+        self._pid, self._seconds = pid, seconds
+        self._counted: object = None
+        self._read, self._since = 0, time.monotonic()
+
+    def note(self, counted: object) -> None:
+        """Take in what it says to have done so far.
+
+        Raises:
+            SilentError: for too long that has stayed the same, and hardly anything was read.
+        """
+        now, read = time.monotonic(), _count(self._pid)[0]
+        if counted != self._counted or read > self._read + _TRYING:
+            self._counted, self._read, self._since = counted, read, now
+        elif now - self._since >= self._seconds:
+            raise SilentError
 
 
 def _name(pid: int) -> str:

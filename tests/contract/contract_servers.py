@@ -22,12 +22,24 @@ class Server:
 
     port: int
     children: list[subprocess.Popen[bytes]] = field(default_factory=list)
+    answers: bool = True
 
-    def fall_silent(self) -> None:
+    def fall_silent(self, *, for_good: bool) -> None:
         """Stop whatever answers at the moment, with all that it started, as a server with a hanging disk does."""
+        self.answers = not for_good
         for child in self.children:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(child.pid, signal.SIGSTOP)
+            self.stop(child)
+
+    @staticmethod
+    def stop(child: subprocess.Popen[bytes]) -> None:
+        """Stop who answers, with all that it started."""
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(child.pid, signal.SIGSTOP)
+
+    def recover(self) -> None:
+        """Answer again, to whoever connects anew."""
+        self.answers = True
+        self.drop_connections()
 
     def drop_connections(self) -> None:
         """Kill whatever answers at the moment, as a crashing server would."""
@@ -68,6 +80,8 @@ def _accept(listener: socket.socket, command: Sequence[str], server: Server) -> 
                 start_new_session=True,
             )
         server.children.append(child)
+        if not server.answers:
+            server.stop(child)
 
 
 @contextlib.contextmanager

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from conftest import FOUND, Asker, let_in_by_ftp, let_in_by_ssh, ssh_url
+from conftest import FOUND, Asker, Outcome, let_in_by_ftp, let_in_by_ssh, ssh_url
 from contract_servers import FtpServer, Server, SshServer, ftp_daemon, ftp_listener, serving, ssh_daemon
 from contract_trees import contents
 from test_contract_interruption import Slow
@@ -226,24 +226,46 @@ def test_connections_lost_on_the_way_leave_no_lie(
     assert contents(asker.mirror) == contents(slow_tree)
 
 
-def test_a_server_that_falls_silent_while_it_transfers_is_worth_another_try(
-    asker: Asker, slow_tree: Path, request: pytest.FixtureRequest
-) -> None:
+@pytest.fixture
+def served(asker: Asker, request: pytest.FixtureRequest) -> Iterator[Server]:
+    """What serves this agent, rsync over ssh; at the end it answers again."""
     server = serving_one(asker, request)
     if server is None:
         sshd = request.getfixturevalue("sshd")
         let_in_by_ssh(asker, sshd)
         asker.place, server = ssh_url(sshd, ""), sshd.server
+    yield server
+    server.recover()
+
+
+def test_a_server_that_falls_silent_while_it_transfers_is_worth_another_try(
+    asker: Asker, served: Server, slow_tree: Path
+) -> None:
     slow = Slow(asker, slow_tree, silence=3)
-    server.fall_silent()
+    served.fall_silent(for_good=False)
     outcome = asker.finish(slow.process)
-    host = f"127.0.0.1:{server.port}"
     if outcome.status != OK:  # rclone tries again on a new connection, which this server answers
-        assert outcome.status == RERUN, outcome
-        assert outcome.phrase in (f"{host} does not answer", f"the connection to {host} broke off"), outcome
+        assert_silent(outcome, served)
     assert len(asker.snapshots()) == (outcome.status == OK)
+    # Who is stopped may hold what those who come after wait for.
+    served.recover()
     asker.backup(job={"source": asker.at(slow_tree)})
     assert contents(asker.mirror) == contents(slow_tree)
+
+
+def test_a_server_that_hangs_for_good_is_not_tried_for_ever(
+    asker: Asker, served: Server, slow_tree: Path
+) -> None:
+    slow = Slow(asker, slow_tree, silence=3)
+    served.fall_silent(for_good=True)
+    assert_silent(asker.finish(slow.process), served)
+    assert asker.snapshots() == []
+
+
+def assert_silent(outcome: Outcome, server: Server) -> None:
+    host = f"127.0.0.1:{server.port}"
+    assert outcome.status == RERUN, outcome
+    assert outcome.phrase in (f"{host} does not answer", f"the connection to {host} broke off"), outcome
 
 
 def test_files_that_vanish_while_they_are_read_are_no_failure(asker: Asker, slow_tree: Path) -> None:
