@@ -33,7 +33,10 @@ class Entry:
 
 
 class Follower:
-    """The entries of a journal as they come, past ones first.
+    """The entries of a journal as they come, from its beginning or after a cursor.
+
+    `matches` narrow them as for journalctl (`UNIT=a.service`). Both are done here: where journalctl of systemd 252
+    follows from a cursor on, it passes over the first entry that matches.
 
     Raises:
         TimeoutError: from the iteration, when the time is over.
@@ -42,15 +45,18 @@ class Follower:
     def __init__(
         self, enter: Callable[..., list[str]], *matches: str, after: str | None = None, timeout: float
     ) -> None:
-        begin = ["--no-tail"] if after is None else [f"--after-cursor={after}"]
-        follow = ["journalctl", "--quiet", "--follow", "--all", "--output=json", *begin, *matches]
-        self._about = " ".join(matches) or "anything"
+        self._wanted: dict[str, set[str]] = {}
+        for match in matches:
+            name, _, value = match.partition("=")
+            self._wanted.setdefault(name, set()).add(value)
+        self._after, self._read_so_far = after, 0
         self._deadline = time.monotonic() + timeout
+        follow = ["journalctl", "--quiet", "--follow", "--no-tail", "--all", "--output=json"]
         argv = enter("sh", "-c", UNTIL_INPUT_ENDS, "sh", *follow)
         self._process = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
 
     def __enter__(self) -> Iterator[Entry]:
-        return self._entries()
+        return filter(self._matches, self._entries())
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -60,19 +66,30 @@ class Follower:
                 pipe.close()
         self._process.wait()
 
+    def _matches(self, entry: Entry) -> bool:
+        return all(entry.fields.get(name) in values for name, values in self._wanted.items())
+
     def _entries(self) -> Iterator[Entry]:
+        entries = self._all()
+        if self._after is not None:
+            next(entry for entry in entries if entry.cursor == self._after)
+        yield from entries
+
+    def _all(self) -> Iterator[Entry]:
         pending = b""
         while True:
             pending += self._read()
             *lines, pending = pending.split(b"\n")
-            yield from (Entry(json.loads(line)) for line in lines)
+            for line in lines:
+                self._read_so_far += 1
+                yield Entry(json.loads(line))
 
     def _read(self) -> bytes:
         if not self._process.stdout:
             raise ValueError("not a pipe")
         left = self._deadline - time.monotonic()
         if left <= 0 or not select.select([self._process.stdout], [], [], left)[0]:
-            raise TimeoutError(f"the journal did not say it in time: {self._about}")
+            raise TimeoutError(f"{self._read_so_far} messages of the journal, but not what was to come")
         if block := os.read(self._process.stdout.fileno(), 65536):
             return block
         raise RuntimeError("journalctl ended")

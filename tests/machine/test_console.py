@@ -55,10 +55,8 @@ def document(answer: str) -> Any:
 
 
 def audited(machine: Machine, after: str, command: str) -> dict[str, Any]:
-    # Not journalctl's own matching: after a cursor, systemd 252 passes over the first entry that matches.
-    with Follower(machine.argv, after=after, timeout=30) as entries:
-        told = (entry.fields for entry in entries if entry.fields.get("MESSAGE_ID") == AUDIT)
-        return next(fields for fields in told if command in fields["CNCOP_COMMAND"])
+    with Follower(machine.argv, f"MESSAGE_ID={AUDIT}", after=after, timeout=30) as entries:
+        return next(entry.fields for entry in entries if command in entry.fields["CNCOP_COMMAND"])
 
 
 def job_state(machine: Machine, job: str) -> str:

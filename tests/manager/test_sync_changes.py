@@ -239,6 +239,7 @@ def test_an_invalid_profile_changes_nothing_and_the_old_state_runs_on(cncop: Ins
     assert done.stdout == ""
     assert done.stderr == (
         'cncopctl: profile.toml: job "a": unknown key "titel"\nhint: did you mean title?\n'
+        'cncopctl: profile.toml: job "a": schedule: minute: 61 is not in 0..59\nhint: write 0 to 59\n'
     )
     assert (cncop.traces(), cncop.loaded_at(), cncop.starts()) == (before, loaded, starts)
 
