@@ -170,7 +170,7 @@ def test_a_machine_ends_with_the_tests_that_use_it() -> None:
     program = (
         "import subprocess, sys\n"
         "argv = [*sys.argv[1:], sys.executable, '-P', '-m', 'machine.nspawn', '--release', 'trixie']\n"
-        "subprocess.run(argv, stdin=subprocess.PIPE)\n"
+        "subprocess.Popen(argv, stdin=subprocess.PIPE).wait()\n"  # run() would close its stdin at once
     )
     argv = [sys.executable, "-c", program, *as_root(), "env", f"PYTHONPATH={TESTS}"]
     with subprocess.Popen(argv, stdout=subprocess.PIPE, text=True) as tests:
