@@ -81,6 +81,7 @@ class Cost:
 
 @contextmanager
 def way(agent: str, directory: Path) -> Iterator[Way]:
+    """A server for an agent, on loopback, and how both sides get at it; its files are in `directory`."""
     user = getpass.getuser()
     match agent:
         case "rsync":
@@ -114,6 +115,7 @@ def way(agent: str, directory: Path) -> Iterator[Way]:
 
 
 def obscured(password: str) -> str:
+    """A password as rclone's configuration has it."""
     done = subprocess.run(
         ["rclone", "obscure", "-"], input=password, text=True, capture_output=True, check=True
     )
@@ -121,6 +123,7 @@ def obscured(password: str) -> str:
 
 
 def make_large(where: Path) -> None:
+    """A directory with one file of LARGE bytes, of which no block is like another."""
     where.mkdir()
     block = os.urandom(1 << 20)
     with (where / "large").open("wb") as file:
@@ -129,6 +132,7 @@ def make_large(where: Path) -> None:
 
 
 def make_small(where: Path) -> None:
+    """A tree of SMALL files of 200 to 2,000 bytes, a hundred in each directory."""
     for number in range(SMALL):
         directory = where / f"{number // 1000:03}" / f"{number // 100 % 10}"
         if number % 100 == 0:
@@ -152,6 +156,7 @@ class Ours:
         (credentials / "ssh-known-hosts").write_bytes(way.known_hosts)
 
     def run(self, *, is_kept: bool) -> None:
+        """One backup, with a retention or without."""
         job = {"id": "bench", "type": self._agent.upper(), "direction": "PULL"}
         job |= {"source": self._way.source(self._source), "destination": str(self.destination)}
         job |= {"credential": "login"} if self._way.credential else {}
@@ -185,6 +190,7 @@ class Bare:
         (directory / "rclone.conf").write_text(f"[there]\n{way.configuration}")
 
     def run(self, *, is_kept: bool) -> None:
+        """One backup, with a retention or without."""
         call(self._transfer())
         if not self.repository.exists():
             restic(self, "init")
@@ -204,11 +210,13 @@ class Bare:
 
 
 def restic(side: Ours | Bare, *words: str, cwd: Path | None = None) -> bytes:
+    """What restic says of the repository of one side."""
     where = ["--no-cache", "--repo", str(side.repository), "--password-file", str(side.password)]
     return call(["restic", *where, *words], cwd=cwd)
 
 
 def call(command: list[str], **how: object) -> bytes:
+    """Run a program and return its stdout; the benchmark ends where it fails."""
     done = subprocess.run(command, capture_output=True, check=False, **how)  # type: ignore[call-overload]
     if done.returncode != 0:
         sys.exit(f"{command[0]} ended with {done.returncode}: {done.stderr.decode(errors='replace')}")
@@ -216,6 +224,7 @@ def call(command: list[str], **how: object) -> bytes:
 
 
 def cost(run: Callable[[], None]) -> Cost:
+    """What `run` takes: seconds on the wall, and of CPU with all programs that it starts."""
     os.sync()
     before, began = resource.getrusage(resource.RUSAGE_CHILDREN), time.monotonic()
     run()

@@ -41,6 +41,7 @@ def main() -> None:
 
 
 def flood(release: str, machine: Any, wheel: Path) -> None:
+    """Install the console on a machine, flood it in each way, and print how long that took and what is left."""
     from machine.console import converse, install_console
 
     install_console(machine, wheel)

@@ -41,6 +41,7 @@ class _Started:
     unknown: dict[str, UsageError] = field(default_factory=dict)
 
     def document(self) -> dict[str, Any]:
+        """What -j answers: ids of jobs by what became of each, with the reason where there is one."""
         return {
             "started": [job.id for job in self.paths.values()],
             "running": [job.id for job in self.at_work],

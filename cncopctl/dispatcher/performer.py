@@ -104,9 +104,7 @@ class _Teller:
         if now - self._told >= _EVERY:
             self._told = now
             notify_status(self._prefix + Progress.from_document(document).sentence())
-            with contextlib.suppress(
-                OSError
-            ):  # on a full disk, say: only a display, for which no backup is to end
+            with contextlib.suppress(OSError):  # a full disk, say: no backup ends for what is only a display
                 self._files.write_progress(document)
 
 
