@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import pty
@@ -28,8 +29,9 @@ def seen(columns: int, *words: str) -> str:
     try:
         while part := os.read(terminal, 65536):
             written += part
-    except OSError:  # how Linux tells that the other end was closed
-        pass
+    except OSError as error:
+        if error.errno != errno.EIO:  # how Linux tells that the other end was closed
+            raise
     os.close(terminal)
     os.waitpid(child, 0)
     return re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]|\r", "", written.decode())
