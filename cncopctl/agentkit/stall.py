@@ -8,6 +8,7 @@ while waits for something that does not come.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import time
 from pathlib import Path
@@ -75,7 +76,9 @@ class Standstill:
         Raises:
             SilentError: for too long that has stayed the same, and hardly anything was read.
         """
-        now, read = time.monotonic(), _count(self._pid)[0]
+        now, read = time.monotonic(), self._read
+        with contextlib.suppress(OSError):  # where nobody may look, what it counts has to do
+            read = _count(self._pid)[0]
         if counted != self._counted or read > self._read + _TRYING:
             self._counted, self._read, self._since = counted, read, now
         elif now - self._since >= self._seconds:
