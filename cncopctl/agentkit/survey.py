@@ -86,21 +86,25 @@ def clear_way(mirror: Path, survey: Survey | None) -> None:
     All links go: rclone would write through them, to wherever the server makes them point. So does what has
     become something else, since rclone deletes only after it has written.
     """
-    for where, directories, files in os.walk(mirror):
-        below = "" if where == str(mirror) else os.path.relpath(where, mirror) + "/"
-        kept = []
-        for entry in os.scandir(where):
+    waiting = [("", str(mirror))]
+    while waiting:
+        below, where = waiting.pop()
+        with os.scandir(where) as listing:
+            there = list(listing)
+        for entry in there:
             surveyed = survey.entries.get(below + entry.name) if survey else None
-            if entry.is_symlink():
-                Path(entry.path).unlink()
-            elif entry.is_dir() and surveyed and surveyed.kind is not Kind.DIRECTORY:
-                shutil.rmtree(entry.path)
-            elif not entry.is_dir() and surveyed and surveyed.kind is not Kind.FILE:
-                Path(entry.path).unlink()
-            elif entry.is_dir():
-                kept.append(entry.name)
-        directories[:] = kept
-        files.clear()
+            kind = Kind.DIRECTORY if entry.is_dir(follow_symlinks=False) else Kind.FILE
+            if entry.is_symlink() or (surveyed and surveyed.kind is not kind):
+                _remove(entry.path, kind)
+            elif kind is Kind.DIRECTORY:
+                waiting.append((f"{below}{entry.name}/", entry.path))
+
+
+def _remove(path: str, kind: Kind) -> None:
+    if kind is Kind.DIRECTORY:
+        shutil.rmtree(path)
+    else:
+        Path(path).unlink()
 
 
 def differing(mirror: Path, survey: Survey) -> list[str] | None:
