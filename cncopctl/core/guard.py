@@ -157,7 +157,7 @@ def _before(usual: Sequence[Count]) -> str:
     files = _range([f"{count.files:,}" for count in sorted(usual, key=lambda count: count.files)])
     sizes = _range([show_size(count.bytes) for count in sorted(usual, key=lambda count: count.bytes)])
     backups = "the last backup" if len(usual) == 1 else f"the last {len(usual)} backups"
-    return f"{backups} had {files} files, {sizes}"
+    return f"{backups} had {files} file{'' if files == '1' else 's'}, {sizes}"
 
 
 def _range(texts: Sequence[str]) -> str:
