@@ -284,6 +284,8 @@ log file={directory}/log
 server role=standalone
 disable netbios=yes
 disable spoolss=yes
+# Each smbd here serves one connection, and ends; another one may still count on its notify daemon.
+change notify=no
 load printers=no
 interfaces=127.0.0.1/8
 bind interfaces only=yes
@@ -297,6 +299,11 @@ force user={user}
 path={directory}/small
 read only=no
 force user={user}
+[single]
+path=/
+read only=no
+force user={user}
+max connections=1
 [locked]
 path=/
 valid users=nobody

@@ -11,8 +11,17 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from conftest import FOUND, Asker, Outcome, let_in_by_ftp, let_in_by_ssh, ssh_url
-from contract_servers import FtpServer, Server, SshServer, ftp_daemon, ftp_listener, serving, ssh_daemon
+from conftest import FOUND, Asker, Outcome, let_in_by_ftp, let_in_by_smb, let_in_by_ssh, ssh_url
+from contract_servers import (
+    FtpServer,
+    Server,
+    SmbServer,
+    SshServer,
+    ftp_daemon,
+    ftp_listener,
+    serving,
+    ssh_daemon,
+)
 from contract_trees import contents
 from test_contract_interruption import Slow
 
@@ -165,16 +174,54 @@ def test_a_server_whose_disk_is_full_is_an_error(asker: Asker, tmp_path: Path) -
     assert "make room there" in outcome.hint
 
 
+def connected_by_ftp(server: FtpServer) -> socket.socket:
+    """A connection that is let in: as soon as vsftpd has reaped what served the one before."""
+    while True:
+        connection = socket.create_connection(("127.0.0.1", server.port))
+        if connection.recv(1024).startswith(b"220"):
+            return connection
+        connection.close()
+
+
 def test_an_ftp_server_without_a_connection_left_is_worth_another_try(
     asker_of: Callable[[str], Asker], small_tree: Path, tmp_path: Path
 ) -> None:
     asker = asker_of("backupagentftp")
     with ftp_listener(tmp_path / "ftpd", "max_clients=1") as ftpd:
         let_in_by_ftp(asker, ftpd)
-        with socket.create_connection(("127.0.0.1", ftpd.port)) as held:
-            assert held.recv(1024).startswith(b"220")
+        with connected_by_ftp(ftpd):
             outcome = asker.ask("backup", job={"source": asker.at(small_tree)})
     expected = f"127.0.0.1:{ftpd.port} has no connection left"
+    assert (outcome.status, outcome.phrase) == (RERUN, expected), outcome
+    assert asker.snapshots() == []
+
+
+@contextmanager
+def connected_by_smb(server: SmbServer, file: Path) -> Iterator[None]:
+    """Somebody reads a file of the share that allows one connection, and does not come to its end."""
+    command = ["rclone", "obscure", "-"]
+    password = subprocess.run(
+        command, input=server.password, text=True, capture_output=True, check=True
+    ).stdout
+    share = f":smb,host=127.0.0.1,port={server.port},user=backup,pass={password.strip()}:single"
+    command = ["rclone", "--config=", "cat", f"{share}{file}"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as reader:
+        assert reader.stdout
+        assert reader.stdout.read(1)
+        yield
+        reader.kill()
+
+
+def test_a_share_without_a_connection_left_is_worth_another_try(
+    asker_of: Callable[[str], Asker], smbd: SmbServer, small_tree: Path, tmp_path: Path
+) -> None:
+    asker = asker_of("backupagentcifs")
+    let_in_by_smb(asker, smbd)
+    (tmp_path / "large").write_bytes(bytes(64 << 20))
+    source = f"smb://backup@127.0.0.1:{smbd.port}/single{small_tree}"
+    with connected_by_smb(smbd, tmp_path / "large"):
+        outcome = asker.ask("backup", job={"source": source})
+    expected = f"127.0.0.1:{smbd.port} has no connection or no memory left at the moment"
     assert (outcome.status, outcome.phrase) == (RERUN, expected), outcome
     assert asker.snapshots() == []
 

@@ -86,6 +86,14 @@ TABLE: tuple[Symptom, ...] = (
         transient=True,
     ),
     Symptom(
+        r"Insufficient (?:system|server) resources|\{Not Enough Quota\}|No more connections can be made|"
+        r"too many sessions established|The network is busy",
+        "{where} has no connection or no memory left at the moment",
+        "if it stays so, see its log; Samba counts a share's connections against its max connections, and rclone "
+        "opens several",
+        transient=True,
+    ),
+    Symptom(
         r"Network Name Not Found|BAD_NETWORK_NAME",
         "{where} has no share {share}",
         "list its shares with: smbclient -L {host}",
