@@ -40,6 +40,11 @@ def job_toml(**changes: str | None) -> str:
     return "\n".join(["schema = 1", "[[job]]", *lines, ""])
 
 
+def job_table(**changes: str | None) -> str:
+    """The same, as one more job of a file."""
+    return job_toml(**changes).removeprefix("schema = 1\n")
+
+
 def profile_from(files: Mapping[str, str | bytes], **facts: Any) -> Profile:
     """The profile that files of these names and contents make, on a host with these facts."""
     documents = []
