@@ -318,3 +318,13 @@ def ssh_asker(asker: Asker, sshd: SshServer) -> Asker:
 
 def ssh_url(server: SshServer, path: Path | str) -> str:
     return f"ssh://{getpass.getuser()}@127.0.0.1:{server.port}{path}"
+
+
+@pytest.fixture
+def slow_tree(tmp_path: Path) -> Path:
+    """A tree that takes four seconds at the speed of `Slow`."""
+    root = tmp_path / "slow"
+    root.mkdir()
+    for number in range(16):
+        (root / f"{number:02}").write_bytes(os.urandom(1 << 18))
+    return root
