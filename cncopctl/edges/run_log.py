@@ -80,6 +80,7 @@ class RunLog:
 
 
 _FLAGS = os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
+_READING = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
 
 
 def logs_by_day(directory: Path) -> dict[date, list[str]]:
@@ -177,9 +178,25 @@ def prune_logs(directory: Path, days: int, keep: Callable[[], Container[str]]) -
     return [name for name in old if name not in kept and _remove_unused(directory / name, oldest)]
 
 
+def is_in_use(path: Path) -> bool:
+    """Whether a process has a log open for writing.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    descriptor = os.open(path, _READING)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(descriptor)
+    return False
+
+
 def _remove_unused(path: Path, oldest: date) -> bool:
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
+        descriptor = os.open(path, _READING)
     except FileNotFoundError:
         return False
     try:

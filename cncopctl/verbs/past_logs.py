@@ -15,7 +15,7 @@ from cncopctl.core.log_line import LogLine, parse_begin, parse_end, parse_line
 from cncopctl.core.outcome import Outcome
 from cncopctl.edges.inotify import Watch
 from cncopctl.edges.run_files import RunFiles, unclosed
-from cncopctl.edges.run_log import LogReader, both_ends, logs_by_day
+from cncopctl.edges.run_log import LogReader, both_ends, is_in_use, logs_by_day
 
 # How long nothing may happen until it is asked whether the run is still there.
 _PATIENCE = 10.0
@@ -27,7 +27,8 @@ _MOMENT = 1.0
 class LoggedRun:
     """A run as its log tells it; `job` and `run` are "" where the log does not tell.
 
-    `ended` and `outcome` are None while it lasts (`is_open`), and where nobody closed it.
+    `ended` and `outcome` are None while it lasts (`is_open`), where it is yet to be closed though nothing of it
+    is alive (`is_left`), and where nobody closed it.
     """
 
     path: Path
@@ -39,14 +40,17 @@ class LoggedRun:
     outcome: Outcome | None
     phrase: str
     is_open: bool = False
+    is_left: bool = False
 
     def end_sentence(self) -> str:
         """How it ended, in words."""
         if self.outcome:
             return f"{self.outcome} {self.phrase}"
-        return (
-            "is running" if self.is_open else "was never closed: the machine or its manager went down in it"
-        )
+        if self.is_open:
+            return "is running"
+        if self.is_left:
+            return "has ended, and is not closed yet: cncop-recover.service does that within the hour"
+        return "was never closed: the machine or its manager went down in it"
 
 
 def logs_of_day(layout: Layout, jobs: Collection[str], days_ago: int) -> tuple[date | None, list[LoggedRun]]:
@@ -90,8 +94,10 @@ def _logged(path: Path, still_open: Collection[str]) -> LoggedRun | None:
     for text in reversed(last):
         if (end := parse_line(text)) and (told := parse_end(end)) and told[0] == job:
             return LoggedRun(path, run, job, title, began, end.at, told[1], told[2])
-    is_open = bool(run) and run in still_open
-    return LoggedRun(path, run, job, title, began, None, None, "", is_open)
+    alive = run in still_open and is_in_use(path)
+    return LoggedRun(
+        path, run, job, title, began, None, None, "", is_open=alive, is_left=run in still_open and not alive
+    )
 
 
 def runs_by_id(layout: Layout, beginning: str) -> list[LoggedRun]:

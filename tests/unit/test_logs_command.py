@@ -14,6 +14,7 @@ import pytest
 from cncopctl.cli.pager import pager_command
 from cncopctl.core.log_line import Level, LogLine, begin_text, end_text
 from cncopctl.core.outcome import Outcome
+from cncopctl.edges.run_files import RunFiles
 from cncopctl.edges.run_log import RunLog
 
 from .past import PROGRAMS, Past
@@ -109,6 +110,18 @@ def test_the_logs_of_a_job_are_shown_in_full(past: Past) -> None:
     assert heading == f"== web, Sat 2026-11-21 02:30:00: OK web says so (10min)  {path}"
     assert lines == path.read_text().splitlines()
     assert "was never closed" in past.say("logs", "web", "--daysago", "2")
+
+
+def test_a_run_that_is_not_closed_is_running_only_while_something_of_it_is_alive(tmp_path: Path) -> None:
+    past = Past(tmp_path)
+    past.layout.logs.mkdir()
+    past.job("web", past.daily(DAY))
+    path = log(past, "web", LAST, None, "dddd7777")
+    RunFiles(past.layout.runs, "dddd7777").write_run({"job": "web", "log": str(path)})
+    writer = RunLog.reopen(path)
+    assert ": is running  " in past.say("logs", "web")
+    writer.close()
+    assert "has ended, and is not closed yet" in past.say("logs", "web")
 
 
 def test_what_is_no_log_of_ours_drives_no_terminal(past: Past) -> None:
