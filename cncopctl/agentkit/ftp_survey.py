@@ -30,8 +30,11 @@ if TYPE_CHECKING:
 _TIMEOUT = 60.0
 # A line as `ls -l` writes it: type and mode, links, owner, group, size, three words of a date, a space, the name.
 _LINE = re.compile(
-    r"(?P<type>[-dlbcps])[-rwxsStTlL]{9}\S?\s+\S+\s+\S+\s+\S+\s+(?P<size>\d+)\s+\S+\s+\S+\s+\S+ (?P<name>.+)"
+    r"^([-dlbcps])[-rwxsStTlL]{9}\S?[ \t]+\S+[ \t]+\S+[ \t]+\S+[ \t]+(\d+)[ \t]+\S+[ \t]+\S+[ \t]+\S+ (.+)$",
+    re.ASCII | re.MULTILINE,
 )
+_KINDS = {"d": Kind.DIRECTORY, "l": Kind.LINK, "-": Kind.FILE}
+_LONGEST_LISTING = 1 << 28  # bytes; about two million names, of one directory
 
 
 class _FtpTls(ftplib.FTP_TLS):
@@ -155,27 +158,53 @@ def survey(ftp: ftplib.FTP, root: str, excludes: Excludes) -> Survey:
     found = Survey()
     waiting = [""]
     shows_itself = False
+    ftp.sendcmd("TYPE A")  # once: ftplib's own retrlines asks for it before each listing
     while waiting:
         directory = waiting.pop()
-        lines: list[str] = []
         try:
             ftp.cwd(_as_bytes(_absolute(root, directory, ftp)))
-            ending = ftp.retrlines("LIST -a", lines.append)
+            listing, ending = _listing(ftp)
         except ftplib.error_perm as error:
             found.unreadable[directory] = str(error)
             continue
-        shows_itself |= any(line.endswith(" .") for line in lines)
-        if "fail" in ending.lower() or (shows_itself and not lines):
+        shows_itself |= " .\n" in listing
+        if "fail" in ending.lower() or (shows_itself and not listing):
             found.unreadable[directory] = ending
-        for path, entry in (_listed(directory, line) for line in lines):
-            if entry is None or excludes.leave_out(path, is_directory=entry.kind is Kind.DIRECTORY):
-                continue
-            found.entries[path] = entry
-            if entry.kind is Kind.DIRECTORY and is_too_long(path):
-                found.unreadable[path] = TOO_LONG
-            elif entry.kind is Kind.DIRECTORY:
-                waiting.append(path)
+        waiting += _take(found, directory, listing, excludes)
     return found
+
+
+def _listing(ftp: ftplib.FTP) -> tuple[str, str]:
+    """What the server lists of the present directory, and what it says at the end."""
+    received = bytearray()
+    with ftp.transfercmd("LIST -a") as connection:
+        while part := connection.recv(1 << 16):
+            received += part
+            if len(received) > _LONGEST_LISTING:
+                raise AgentError("the listing of a directory has no end", "look at what that server does")
+        if isinstance(connection, ssl.SSLSocket):
+            connection.unwrap()
+    return received.decode(errors="surrogateescape").replace("\r\n", "\n"), ftp.voidresp()
+
+
+def _take(found: Survey, directory: str, listing: str, excludes: Excludes) -> list[str]:
+    """Add to a survey what the listing of a directory says; the directories in it that are to be looked at."""
+    below = f"{directory}/" if directory else ""
+    directories = []
+    for letter, size, name in _LINE.findall(listing):
+        kind = _KINDS.get(letter, Kind.OTHER)
+        target = None
+        if kind is Kind.LINK:
+            name, _, target = name.partition(" -> ")
+        path, is_directory = below + name, kind is Kind.DIRECTORY
+        if name in (".", "..") or "/" in name or excludes.leave_out(path, is_directory=is_directory):
+            continue
+        found.entries[path] = Entry(kind, int(size), target=target or None)
+        if is_directory and is_too_long(path):
+            found.unreadable[path] = TOO_LONG
+        elif is_directory:
+            directories.append(path)
+    return directories
 
 
 def _absolute(root: str, directory: str, ftp: ftplib.FTP) -> str:
@@ -191,16 +220,3 @@ def _login_directory(ftp: ftplib.FTP) -> str:
         known = ftp.pwd().encode("latin-1").decode(errors="surrogateescape")
         ftp.cncop_home = known  # type: ignore[attr-defined]
     return known
-
-
-def _listed(directory: str, line: str) -> tuple[str, Entry | None]:
-    found = _LINE.fullmatch(line)
-    if found is None:
-        return "", None
-    name = found["name"].encode("latin-1").decode(errors="surrogateescape")
-    name, _, target = name.partition(" -> ") if found["type"] == "l" else (name, "", "")
-    if name in (".", "..") or "/" in name:
-        return "", None
-    kind = {"d": Kind.DIRECTORY, "l": Kind.LINK, "-": Kind.FILE}.get(found["type"], Kind.OTHER)
-    path = f"{directory}/{name}" if directory else name
-    return path, Entry(kind, int(found["size"]), target=target or None)

@@ -12,7 +12,7 @@ import stat
 from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -39,9 +39,11 @@ class Kind(Enum):
     OTHER = "other"
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """What a server says of one name; None for what it does not say. `mtime` is in seconds."""
+class Entry(NamedTuple):
+    """What a server says of one name; None for what it does not say. `mtime` is in seconds.
+
+    A tuple, since it is made in a quarter of the time of a frozen dataclass, once for each file.
+    """
 
     kind: Kind
     size: int = 0

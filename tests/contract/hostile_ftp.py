@@ -1,6 +1,6 @@
 """An FTP server that means harm, on one connection: `hostile_ftp.py KIND mlsd|list` on stdin and stdout.
 
-Like `hostile_sftp.py`, with the KINDs names, deep and silent.
+Like `hostile_sftp.py`, with the KINDs names, deep and silent; and endless, where a listing is.
 """
 
 from __future__ import annotations
@@ -51,6 +51,8 @@ class Session:
             connection.recv(1)
         else:
             connection.sendall(content)
+            while KIND == "endless" and content != CONTENT:
+                connection.sendall(content * 1000)
         connection.close()
         say("226 done")
 

@@ -91,6 +91,8 @@ def connected_by_ftp(server: FtpServer) -> socket.socket:
         connection = socket.create_connection(("127.0.0.1", server.port))
         if connection.recv(1024).startswith(b"220"):
             return connection
+        while connection.recv(1024):  # the one that is turned away counts as well, until it is gone
+            pass
         connection.close()
 
 

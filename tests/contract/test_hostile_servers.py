@@ -94,6 +94,13 @@ def test_directories_without_end_over_ftp_are_an_error(asker_of: AskerOf, listin
     assert asker.snapshots() == []
 
 
+def test_a_listing_without_end_over_ftp_is_an_error(asker_of: AskerOf) -> None:
+    with hostile_ftp(asker_of, "endless", "list") as asker:
+        outcome = asker.ask("backup")
+    assert (outcome.status, outcome.phrase) == (1, "the listing of a directory has no end"), outcome
+    assert asker.snapshots() == []
+
+
 def test_directories_without_end_over_sftp_are_an_error(asker_of: AskerOf, tmp_path: Path) -> None:
     with hostile_sftp(asker_of, tmp_path, "deep") as asker:
         outcome = asker.ask("backup")
