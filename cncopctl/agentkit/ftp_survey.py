@@ -10,6 +10,7 @@ import contextlib
 import ftplib
 import re
 import ssl
+import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
     from cncopctl.core.engines.remote import Remote
 
 _TIMEOUT = 60.0
+_GOODBYE = 2.0
+_PAUSES = (0.1, 0.4, 1.5)
 # A line as `ls -l` writes it: type and mode, links, owner, group, size, three words of a date, a space, the name.
 _LINE = re.compile(
     r"^([-dlbcps])[-rwxsStTlL]{9}\S?[ \t]+\S+[ \t]+\S+[ \t]+\S+[ \t]+(\d+)[ \t]+\S+[ \t]+\S+[ \t]+\S+ (.+)$",
@@ -77,7 +80,7 @@ class Login:
 
 @contextlib.contextmanager
 def connected(remote: Remote, login: Login) -> Iterator[ftplib.FTP]:
-    """A session with the server, logged in.
+    """A session with the server, logged in; at its end the server has let it go, so that another may begin.
 
     Raises:
         AgentError: there is none, or it broke off.
@@ -85,16 +88,40 @@ def connected(remote: Remote, login: Login) -> Iterator[ftplib.FTP]:
     ftp: ftplib.FTP = ftplib.FTP() if remote.tls is Tls.NONE else _tls(remote, login.certificates)  # noqa: S321
     ftp.encoding = "latin-1"  # a character for each byte
     try:
-        ftp.connect(remote.host.strip("[]"), remote.port or remote.default_port, timeout=_TIMEOUT)
+        _connect(ftp, remote)
         ftp.login(_as_bytes(login.user), _as_bytes(login.password))
         if isinstance(ftp, ftplib.FTP_TLS):
             ftp.prot_p()
         yield ftp
+        _quit(ftp)
     except ftplib.all_errors as error:
         words = str(error) or "EOF"
         raise AgentError.diagnosed(diagnose(1, words, remote)) from error
     finally:
         ftp.close()
+
+
+def _connect(ftp: ftplib.FTP, remote: Remote) -> None:
+    """Connect; once more where there is no connection left: one that has just ended may count a little longer."""
+    for pause in (*_PAUSES, 0):
+        try:
+            ftp.connect(remote.host.strip("[]"), remote.port or remote.default_port, timeout=_TIMEOUT)
+        except ftplib.error_temp as error:
+            if not pause or not str(error).startswith("421"):
+                raise
+            ftp.close()
+            time.sleep(pause)
+        else:
+            return
+
+
+def _quit(ftp: ftplib.FTP) -> None:
+    """Say goodbye, and wait until the server has hung up: until then the connection counts."""
+    with contextlib.suppress(*ftplib.all_errors):
+        if ftp.sock and ftp.file:
+            ftp.sock.settimeout(_GOODBYE)
+            ftp.sendcmd("QUIT")
+            ftp.file.read(1)
 
 
 def _tls(remote: Remote, certificates: Path | None) -> _FtpTls:
