@@ -160,9 +160,9 @@ def pull_back(request: Request, progress: Progress) -> Result:
             came back.
     """
     wanted = request.wanted()
-    if wanted.snapshot != "latest":
+    if wanted.snapshot != "latest" or wanted.at:
         raise AgentError(
-            f"this job has no snapshot {wanted.snapshot}",
+            f"this job has no snapshot {wanted.at.isoformat(' ', 'seconds') if wanted.at else wanted.snapshot}",
             f"a PUSH job has its latest state, and what was replaced in {REPLACED}/ at its destination",
         )
     remote = remote_of(request, request.job.destination, "destination")

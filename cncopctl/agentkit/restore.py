@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 
 from cncopctl.agentkit.failure import AgentError
@@ -11,7 +10,7 @@ from cncopctl.agentkit.place import existing_place, open_repository
 from cncopctl.agentkit.progress import Progress
 from cncopctl.agentkit.request import Request, Restore
 from cncopctl.agentkit.result import Result
-from cncopctl.agentkit.target import claimed, listed
+from cncopctl.agentkit.target import claimed, listed, refuse_other_kind
 from cncopctl.agentkit.telling import teller
 from cncopctl.core.engines.restic import Node, as_listed
 from cncopctl.core.engines.snapshots import Snapshot, find_snapshot, snapshot_at
@@ -32,11 +31,14 @@ def restore(request: Request, progress: Progress) -> Result:
     repository = open_repository(request)
     with existing_place(request).in_use():
         snapshot = _wanted_snapshot(repository.snapshots(request.job.id), wanted, request)
-        chosen = _chosen(repository, snapshot, wanted, is_counting=bool(wanted.paths) or request.dry_run)
+        is_counting = bool(wanted.paths) or wanted.force or request.dry_run
+        chosen = _chosen(repository, snapshot, wanted, is_counting=is_counting)
         with claimed(wanted, dry_run=request.dry_run) as target:
             if not request.dry_run:
                 reader = teller(progress, "restore", "restoring", chosen.files, chosen.bytes)
-                repository.restore(snapshot.id, target.path, paths=wanted.paths, on_message=reader)
+                repository.restore(
+                    snapshot.id, target.path, shown=wanted.to, paths=wanted.paths, on_message=reader
+                )
                 target.root = snapshot.root if target.is_new and not wanted.paths else None
         return Result(
             _phrase(request, wanted, snapshot, chosen),
@@ -60,7 +62,8 @@ def _chosen(repository: Repository, snapshot: Snapshot, wanted: Restore, *, is_c
     """Count what is to be restored.
 
     Raises:
-        AgentError: a path is not in the snapshot.
+        AgentError: a path is not in the snapshot, or a directory stands where a file comes back, or a file or a
+            link where a directory does.
     """
     if not is_counting:
         return _Chosen(snapshot.files, snapshot.bytes)
@@ -69,10 +72,11 @@ def _chosen(repository: Repository, snapshot: Snapshot, wanted: Restore, *, is_c
 
     def count(node: Node) -> None:
         lost.pop(node.path, None)
+        is_there = refuse_other_kind(wanted.to / node.path, is_directory=node.kind == "dir")
         if node.kind == "file" and chosen.files is not None and chosen.bytes is not None:
             chosen.files += 1
             chosen.bytes += node.size
-            chosen.overwritten = (chosen.overwritten or 0) + os.path.lexists(wanted.to / node.path)
+            chosen.overwritten = (chosen.overwritten or 0) + is_there
 
     repository.walk(snapshot.id, wanted.paths, on_node=count)
     if lost:

@@ -124,9 +124,9 @@ def pull_back(request: Request, progress: Progress) -> Result:
         AgentError: an older state was asked for, the target would lose something, or not all came back.
     """
     wanted = request.wanted()
-    if wanted.snapshot != "latest":
+    if wanted.snapshot != "latest" or wanted.at:
         raise AgentError(
-            f"this job has no snapshot {wanted.snapshot}",
+            f"this job has no snapshot {wanted.at.isoformat(' ', 'seconds') if wanted.at else wanted.snapshot}",
             f"a PUSH job has its latest state, and what was replaced in {_REPLACED}/ at its destination",
         )
     destination = endpoint(request.job.destination, "destination")

@@ -18,9 +18,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from cncopctl.agentkit.failure import AgentError
+from cncopctl.agentkit.failure import AgentError, ExitStatus, Terminated
 from cncopctl.agentkit.request import Restore
 from cncopctl.core.engines.snapshots import RootMetadata
+from cncopctl.core.errors import CncopError
 
 _STAGING = ".cncop-restore-"
 _LINKS = 40  # as many as Linux follows in one path (path_resolution(7))
@@ -53,11 +54,12 @@ def claimed(wanted: Restore, *, dry_run: bool) -> Iterator[Target]:
 
     Raises:
         AgentError: something would be overwritten, and that was not asked for; the target is one where backups are
-            kept; or a link or another disk is in the way.
+            kept; a file, a link or another disk is in the way; or what was begun has failed, with what became of it.
     """
     _refuse_backups(wanted.to)
     is_new = _is_empty(wanted.to)
     _refuse_loss(wanted, is_new)
+    _refuse_other_kinds(wanted)
     if dry_run:
         yield Target(wanted.to, is_new)
         return
@@ -66,8 +68,11 @@ def claimed(wanted: Restore, *, dry_run: bool) -> Iterator[Target]:
         _remove_stale(descriptor)
         _refuse_loss(wanted, not os.listdir(descriptor))
         target = Target(wanted.to, is_new)
-        with _where_to_write(wanted, descriptor, is_safe_way) as target.path:
-            yield target
+        try:
+            with _where_to_write(wanted, descriptor, is_safe_way) as target.path:
+                yield target
+        except (AgentError, CncopError, Terminated) as error:
+            raise _incomplete(error, wanted.to, descriptor) from error
         if target.root:
             _give(descriptor, target.root)
     finally:
@@ -110,6 +115,42 @@ def _refuse_loss(wanted: Restore, is_new: bool) -> None:
             else f"{wanted.to} is not empty",
             "name an empty directory, or overwrite what is there with --force (nothing is deleted)",
         )
+
+
+def _refuse_other_kinds(wanted: Restore) -> None:
+    """What leads to a path in the backup are directories: engines put one in the place of a file or a link."""
+    for path in wanted.paths:
+        for above in reversed(Path(path).parents[:-1]):
+            refuse_other_kind(wanted.to / above, is_directory=True)
+
+
+def refuse_other_kind(path: Path, *, is_directory: bool) -> bool:
+    """Whether anything is at `path`.
+
+    Raises:
+        AgentError: it is a directory and comes back as something else, or the other way round.
+    """
+    try:
+        mode = os.lstat(path).st_mode
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    if stat.S_ISDIR(mode) != is_directory:
+        raise _in_the_way(path)
+    return True
+
+
+def _incomplete(error: AgentError | CncopError | Terminated, to: Path, directory: int) -> AgentError:
+    """The failure of a restore that had begun, with what it has left."""
+    phrase = "nothing was restored" if not os.listdir(directory) else f"what came back to {to} is incomplete"
+    if isinstance(error, AgentError):
+        error.phrase = f"{error.phrase}; {phrase}"
+        return error
+    if isinstance(error, CncopError):
+        is_transient = bool(getattr(error, "transient", False))
+        return AgentError(f"{error.message}; {phrase}", error.hint, transient=is_transient)
+    hint = f"to complete it: restore to {to} again, with --force for what is there already"
+    status = ExitStatus.TERMINATED
+    return AgentError(f"stopped before it was done; {phrase}", hint, exit_status=status)
 
 
 def listed(paths: Sequence[str]) -> str:

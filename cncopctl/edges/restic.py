@@ -254,12 +254,27 @@ class Repository:
         words = ["find", "--json", "--no-lock", "--tag", job_tag(job_id), "--", *patterns]
         return reports.parse_matches(self._output(*words))
 
-    def restore(self, snapshot_id: str, to: Path, *, paths: Iterable[str], on_message: OnMessage) -> None:
-        """Write the snapshot, or only `paths` of it, into `to`; overwrites, never deletes."""
+    def restore(
+        self,
+        snapshot_id: str,
+        to: Path,
+        *,
+        paths: Iterable[str],
+        on_message: OnMessage,
+        shown: Path | None = None,
+    ) -> None:
+        """Write the snapshot, or only `paths` of it, into `to`; overwrites, never deletes.
+
+        Raises:
+            ResticError: not all of it came back; with what did not, and `to` by the name `shown`.
+        """
         include = [word for path in paths for word in ("--include", reports.include_pattern(path))]
         sparse = ["--sparse"] if self._version() >= _SPARSE_RESTORE else []
         command = ["restore", "--json", "--no-lock", *sparse, "--target", str(to), *include, snapshot_id]
-        self.raise_failed(self._start(command, on_message=on_message))
+        ended = self._start(command, on_message=on_message)
+        if ended.status != 0:
+            where = str(self.directory)
+            raise ResticError(reports.diagnose_restore(ended.status, ended.errors, where, str(shown or to)))
 
     def forget(
         self, job_id: str, keep: Mapping[str, int | str], *, dry_run: bool = False

@@ -26,6 +26,12 @@ _TAIL = 64 * 1024
 OnProgress = Callable[[dict[str, Any]], None]
 
 
+class InterruptedAgentError(CncopError):
+    """Somebody has stopped the agent from the keyboard; the message is its own, with what it has left."""
+
+    exit_status = 130
+
+
 class AgentFailedError(CncopError):
     """The agent did not end with OK; the message is its own, and so is the `result` that it left."""
 
@@ -50,6 +56,7 @@ def call_agent(
 
     Raises:
         AgentFailedError: the agent ended with anything but OK.
+        InterruptedAgentError: it was stopped by Ctrl-C.
         InstallError: it cannot be started.
     """
     run_id = uuid.uuid4().hex
@@ -72,8 +79,11 @@ def call_agent(
             with handed_over(layout) as credentials:
                 agent = AgentProcess(Path(job.agent), request, files.result, credentials=credentials)
                 status = agent.wait(prose.hear, on_progress)
-        except Stopped:
-            raise AgentFailedError(f"{job.id}: stopped before it was done") from None
+        except (Stopped, KeyboardInterrupt) as stop:
+            result = files.read_result()
+            kind = AgentFailedError if isinstance(stop, Stopped) else InterruptedAgentError
+            phrase = result.get("phrase") or "stopped before it was done"
+            raise kind(f"{job.id}: {phrase}", str(result.get("hint") or "")) from None
         except OSError as error:
             raise InstallError(f"{error.filename}: {error.strerror}", "run: cncopctl sync-profile") from error
         return _verdict(job, status, files.read_result(), prose.last)

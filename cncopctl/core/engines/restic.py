@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from cncopctl.core.engines.diagnosis import Diagnosis, Symptom, first_fitting, first_lines
@@ -223,6 +223,10 @@ _WRONG_PASSWORD = (
     "put the old one back: cncopctl credential set repository-password",
 )
 _NO_REPOSITORY = ("there is no repository at {where}", "is its disk mounted?")
+_DAMAGED = (
+    "the repository at {where} is damaged",
+    "keep it as it is, see what is lost with: restic check --read-data, and test the disk",
+)
 _LOCKED = ("the repository at {where} is in use by another restic", "")
 
 TABLE: tuple[Symptom, ...] = (
@@ -255,9 +259,10 @@ TABLE: tuple[Symptom, ...] = (
     ),
     Symptom(
         r"ciphertext verification failed|hash mismatch|does not match|Fatal: repository contains errors|"
-        r"invalid data returned|pack .* (?:does not exist|contains .* errors)",
-        "the repository at {where} is damaged",
-        "keep it as it is, see what is lost with: restic check --read-data, and test the disk",
+        r"invalid data returned|pack .* (?:does not exist|contains .* errors)|file is too short|"
+        r"Load(?:Raw)?\(<(?:data|index|snapshot)/.*(?: no such file|ReadFull.*EOF)|unable to load tree|"
+        r"not found in (?:repository|index)|is not known; the repository could be damaged",
+        *_DAMAGED,
     ),
     Symptom(
         r"snapshot is empty",
@@ -295,6 +300,35 @@ def diagnose(status: int, errors: str, repository: str) -> Diagnosis:
         return found
     words = first_lines(_prose(errors))
     return Diagnosis(f"restic ended with status {status}" + (f": {words}" if words else ""))
+
+
+# What fails while files are written is where they are written, not the repository.
+_OF_TARGET: tuple[Symptom, ...] = (
+    Symptom(
+        r"no space left on device|disk quota exceeded",
+        "the disk of {to} is full",
+        "make room there, or restore to another disk; what is there already is overwritten by --force",
+    ),
+    Symptom(r"read-only file system", "the file system of {to} is read-only", "restore to another directory"),
+)
+_ITEMS = 5
+
+
+def diagnose_restore(status: int, errors: str, repository: str, to: str) -> Diagnosis:
+    """Why a restore into the directory `to` ended with `status`, with the first files that did not come back."""
+    found = first_fitting(_OF_TARGET, status, errors, {"to": to}) or diagnose(status, errors, repository)
+    lost = list(dict.fromkeys(filter(None, map(_item, errors.splitlines()))))
+    if not lost:
+        return found
+    more = f" and {len(lost) - _ITEMS:,} more" if len(lost) > _ITEMS else ""
+    return replace(found, phrase=f"{found.phrase}; not restored: {', '.join(lost[:_ITEMS])}{more}")
+
+
+def _item(line: str) -> str:
+    """The path that a line of errors is about: in prose as of restic 0.14, or in JSON as of later ones."""
+    if said := re.match(r"ignoring error for (/.+?): ", line):
+        return said[1].strip("/")
+    return str(parse_line(line.encode(errors="surrogateescape")).get("item") or "").strip("/")
 
 
 def _prose(errors: str) -> str:

@@ -104,6 +104,31 @@ def test_times_are_aware(text: str) -> None:
         ),
         (1, "ciphertext verification failed", False, "the repository at /r is damaged"),
         (1, "Fatal: repository contains errors", False, "the repository at /r is damaged"),
+        (
+            1,
+            "Load(<data/258c51d486>, 7159, 0) failed: open /r/data/25/258c: no such file or directory",
+            False,
+            "the repository at /r is damaged",
+        ),
+        (
+            1,
+            "Load(<data/64841b9d7f>, 9, 0) returned error, retrying after 552ms: ReadFull: EOF",
+            False,
+            "the repository at /r is damaged",
+        ),
+        (
+            1,
+            "Load(<data/5ca41d3104>, 328082, 2012) failed: file is too short",
+            False,
+            "the repository at /r is damaged",
+        ),
+        (1, "id 4610f4456cc6 not found in repository", False, "the repository at /r is damaged"),
+        (
+            3,
+            "tree 4610 is not known; the repository could be damaged",
+            False,
+            "the repository at /r is damaged",
+        ),
         (1, "open /r/keys: permission denied", False, "cannot be read or written by this user"),
         (
             3,
