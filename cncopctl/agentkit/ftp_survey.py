@@ -1,7 +1,7 @@
 """What rclone does not tell of an FTP server: what it can do, and what among its files is a link.
 
-rclone takes a link for an empty file and fails on it. Where a server lists as `ls -l` does, links are told by
-their lines; where it knows MLSD, it is the server's to show them as what they point to, or not at all.
+rclone takes a link for an empty file and fails on it, whether it lists by LIST or by MLSD. Where a server lists as
+`ls -l` does, links are told by their lines; others show what they point to, or nothing.
 """
 
 from __future__ import annotations
@@ -33,9 +33,20 @@ _GOODBYE = 2.0
 _PAUSES = (0.1, 0.4, 1.5)
 # A line as `ls -l` writes it: type and mode, links, owner, group, size, three words of a date, a space, the name.
 _LINE = re.compile(
-    r"^([-dlbcps])[-rwxsStTlL]{9}\S?[ \t]+\S+[ \t]+\S+[ \t]+\S+[ \t]+(\d+)[ \t]+\S+[ \t]+\S+[ \t]+\S+ (.+)$",
+    r"^([-dlbcps])[-rwxsStTlL]{9}\S?[ \t]+\S+[ \t]+\S+[ \t]+\S+[ \t]+(\d+)(?:,[ \t]*\d+)?[ \t]+"
+    r"\S+[ \t]+\S+[ \t]+\S+ (.*)$",
     re.ASCII | re.MULTILINE,
 )
+_BEGINNING = re.compile(r"^[-dlbcps](?:[-r][-w]\S){3}\S?[ \t]", re.ASCII | re.MULTILINE)
+# What servers say at the end of a listing that is not complete: vsftpd, and pure-ftpd twice.
+_INCOMPLETE = re.compile("^.*(?:fail|unable|truncated).*$", re.IGNORECASE | re.MULTILINE)
+_NOTHING = "the server shows nothing in it, not even the directory itself"
+_ARROW = " -> "
+_LINE_BREAK = "its name has a line break in it, which FTP cannot ask for"
+_TWO_ARROWS = (
+    f"the name or the target of a link has{_ARROW}in it, so that nobody can tell where the name ends"
+)
+_UNKNOWN_LINES = "the server lists it with lines that are not as `ls -l` writes them"
 _KINDS = {"d": Kind.DIRECTORY, "l": Kind.LINK, "-": Kind.FILE}
 _LONGEST_LISTING = 1 << 28  # bytes; about two million names, of one directory
 
@@ -185,6 +196,8 @@ def survey(ftp: ftplib.FTP, root: str, excludes: Excludes) -> Survey:
     found = Survey()
     waiting = [""]
     shows_itself = False
+    with contextlib.suppress(ftplib.error_perm):
+        ftp.sendcmd("OPTS UTF8 ON")  # as rclone does, lest names look different to the two of us
     ftp.sendcmd("TYPE A")  # once: ftplib's own retrlines asks for it before each listing
     while waiting:
         directory = waiting.pop()
@@ -194,10 +207,15 @@ def survey(ftp: ftplib.FTP, root: str, excludes: Excludes) -> Survey:
         except ftplib.error_perm as error:
             found.unreadable[directory] = str(error)
             continue
-        shows_itself |= " .\n" in listing
-        if "fail" in ending.lower() or (shows_itself and not listing):
-            found.unreadable[directory] = ending
-        waiting += _take(found, directory, listing, excludes)
+        lines: list[tuple[str, str, str]] = _LINE.findall(listing)
+        shows_itself |= any(name == "." for _, _, name in lines)
+        if incomplete := _INCOMPLETE.search(ending):
+            found.unreadable[directory] = incomplete[0]
+        elif shows_itself and not listing:
+            found.unreadable[directory] = _NOTHING
+        elif len(_BEGINNING.findall(listing)) > len(lines):
+            found.unreadable[directory] = _UNKNOWN_LINES  # which rclone passes over without a word
+        waiting += _take(found, directory, lines, excludes)
     return found
 
 
@@ -214,24 +232,34 @@ def _listing(ftp: ftplib.FTP) -> tuple[str, str]:
     return received.decode(errors="surrogateescape").replace("\r\n", "\n"), ftp.voidresp()
 
 
-def _take(found: Survey, directory: str, listing: str, excludes: Excludes) -> list[str]:
+def _take(found: Survey, directory: str, lines: list[tuple[str, str, str]], excludes: Excludes) -> list[str]:
     """Add to a survey what the listing of a directory says; the directories in it that are to be looked at."""
     below = f"{directory}/" if directory else ""
     directories = []
-    for letter, size, name in _LINE.findall(listing):
+    for letter, size, name in lines:
         kind = _KINDS.get(letter, Kind.OTHER)
-        target = None
+        target = ""
         if kind is Kind.LINK:
-            name, _, target = name.partition(" -> ")
+            name, _, target = name.partition(_ARROW)
+            kind = Kind.LINK if target else Kind.OTHER
         path, is_directory = below + name, kind is Kind.DIRECTORY
-        if name in (".", "..") or "/" in name or excludes.leave_out(path, is_directory=is_directory):
+        if name in ("", ".", "..") or "/" in name or excludes.leave_out(path, is_directory=is_directory):
             continue
         found.entries[path] = Entry(kind, int(size), target=target or None)
-        if is_directory and is_too_long(path):
-            found.unreadable[path] = TOO_LONG
+        if why_not := _why_not(path, target, is_directory=is_directory):
+            found.unreadable[path] = why_not
         elif is_directory:
             directories.append(path)
     return directories
+
+
+def _why_not(path: str, target: str, *, is_directory: bool) -> str:
+    """Why a name cannot be had as it is listed; "" where it can."""
+    if is_directory and is_too_long(path):
+        return TOO_LONG
+    if is_directory and "\r" in path:
+        return _LINE_BREAK
+    return _TWO_ARROWS if _ARROW in target else ""
 
 
 def _absolute(root: str, directory: str, ftp: ftplib.FTP) -> str:

@@ -156,10 +156,11 @@ def _ftp(request: Request, remote: Remote, *, encode_names: bool) -> Server:
             return answer()
 
     def look(excludes: Excludes) -> Survey | None:
-        if not engine.ways.list_hidden:
-            return None
         with ftp_survey.connected(remote, login) as ftp:
-            return ftp_survey.survey(ftp, remote.served_path, excludes)
+            survey = ftp_survey.survey(ftp, remote.served_path, excludes)
+        # Where it knows MLSD, which is what rclone asks for, it may refuse LIST (550 and the like).
+        is_refused = survey.unreadable.get("", "").startswith("5")
+        return None if is_refused and not engine.ways.list_hidden else survey
 
     return Server(engine, is_directory, look)
 

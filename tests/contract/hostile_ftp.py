@@ -1,6 +1,9 @@
 """An FTP server that means harm, on one connection: `hostile_ftp.py KIND mlsd|list` on stdin and stdout.
 
-Like `hostile_sftp.py`, with the KINDs names, deep and silent; and endless, where a listing is.
+Like `hostile_sftp.py`, with the KINDs names, deep and silent; and endless, where a listing is. Others list as some
+real servers do: truncated (pure-ftpd, where a directory is too large), links (ProFTPD: MLSD does not tell where they
+lead, reading follows them), hides (ProFTPD, of a directory that may not be entered), strange (a group with a space in
+its name), dot (a name that ends like the directory itself).
 """
 
 from __future__ import annotations
@@ -22,15 +25,33 @@ def listed(directory: str) -> list[tuple[str, bool]]:
         return [("sound", False), *((name, name[-2:] == "..") for name in EVIL)]
     if KIND == "deep":
         return [("sound", False), ("d" * 200, True)]
-    return [("sound", False), ("silent", False)]
+    if KIND in ("silent", "endless"):
+        return [("sound", False), ("silent", False)]
+    if KIND == "hides":
+        return [] if directory.endswith("/below") else [(".", True), ("sound", False), ("below", True)]
+    if KIND == "dot":
+        return [] if directory.endswith("/empty") else [("ends with .", False), ("empty", True)]
+    return [("sound", False)]
 
 
-def line(name: str, is_directory: bool) -> str:
-    if HAS_MLSD:
+def line(verb: str, name: str, is_directory: bool) -> str:
+    if verb == "MLSD":
         kind = "dir" if is_directory else "file"
         return f"type={kind};size={len(CONTENT)};modify=20090213233130; {name}\r\n"
     mode = "drwxr-xr-x" if is_directory else "-rw-r--r--"
-    return f"{mode} 1 0 0 {len(CONTENT)} Feb 13 2009 {name}\r\n"
+    group = "Domain Users" if KIND == "strange" else "0"
+    return f"{mode} 1 0 {group} {len(CONTENT)} Feb 13 2009 {name}\r\n"
+
+
+def more(verb: str) -> str:
+    """What a listing has besides."""
+    if KIND == "links" and verb == "MLSD":
+        return "type=OS.unix=symlink;size=9;modify=20090213233130; link\r\n"
+    if KIND == "links":
+        return (
+            "lrwxrwxrwx 1 0 0 9 Feb 13 2009 link -> elsewhere\r\ncrw-rw-rw- 1 0 0 1, 3 Feb 13 2009 device\r\n"
+        )
+    return ""
 
 
 def say(words: str) -> None:
@@ -54,7 +75,7 @@ class Session:
             while KIND == "endless" and content != CONTENT:
                 connection.sendall(content * 1000)
         connection.close()
-        say("226 done")
+        say("226 Output truncated to 1 matches" if KIND == "truncated" else "226 done")
 
     def path(self, argument: str) -> str:
         return argument if argument.startswith("/") else f"{self.directory.rstrip('/')}/{argument}"
@@ -79,8 +100,10 @@ class Session:
                 said = f"229 (|||{port}|)" if verb == "EPSV" else f"227 (127,0,0,1,{port >> 8},{port & 255})"
                 say(said)
             case "LIST" | "MLSD":
+                argument = argument.removeprefix("-a").strip()
                 where = self.directory if argument.startswith("-") or not argument else self.path(argument)
-                self.data("".join(line(*entry) for entry in listed(where)).encode("latin-1"))
+                listing = "".join(line(verb, *entry) for entry in listed(where)) + more(verb)
+                self.data(listing.encode("latin-1"))
             case "RETR":
                 self.data(None if argument.endswith("silent") else CONTENT)
             case _:
