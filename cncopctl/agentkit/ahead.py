@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
-    from cncopctl.edges.restic import Ended
+    from cncopctl.core.engines.running import Ended
 
 _MALFORMED, _COMPLETED = b"/[p", b"]roc/0/none\n"
 """A pattern in two parts; together they mean what cannot be in a mirror."""

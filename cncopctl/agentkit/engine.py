@@ -16,7 +16,7 @@ from typing import IO, TYPE_CHECKING, cast
 
 from cncopctl.agentkit.failure import AgentError
 from cncopctl.agentkit.stall import Watch
-from cncopctl.edges.restic import Ended
+from cncopctl.core.engines.running import Ended
 
 if TYPE_CHECKING:
     from pathlib import Path

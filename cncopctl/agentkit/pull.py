@@ -101,6 +101,8 @@ def backup(request: Request, progress: Progress, fetch: Fetch) -> Result:
         is_new = repository.ensure(is_begun=is_begun)
         if not is_begun:
             repository.remove_stale_locks()
+        if is_new and proof.Last.read(place.proof):
+            fetched.warnings.append(f"{place.repository} was gone with all its snapshots: a new one is begun")
         past = _past(request, place, None if is_new else repository, fetched.warnings)
         fault = suspicion(request.job.guard, past, fetched.files, fetched.bytes)
         return _judged(_At(request, place, repository, use, progress), _Seen(fetched, past, fault))
@@ -212,6 +214,7 @@ def check(request: Request) -> list[str]:
     _probe(place.destination)
     repository = open_repository(request)
     if not repository.exists():
+        repository.snapshots(request.job.id)  # what is there may be a damaged one
         return [f"{place.destination} is there, its repository will be created by the first backup"]
     repository.opens()
     return [f"{place.destination} is there, its repository opens"]

@@ -18,7 +18,7 @@ from cncopctl.core.engines.endpoint import EndpointError
 from cncopctl.core.engines.rclone_failures import NO_ROOM, NOT_TO_BE_DELETED, UNSAID, diagnose
 from cncopctl.core.engines.rclone_filters import NOWHERE_ELSE
 from cncopctl.core.engines.remote import Protocol, Remote, parse_remote
-from cncopctl.edges.restic import Ended
+from cncopctl.core.engines.running import Ended
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 
     from cncopctl.agentkit.progress import Progress
     from cncopctl.agentkit.request import Request
-    from cncopctl.edges.restic import Ended
+    from cncopctl.core.engines.running import Ended
 
 _PASSES = 3
 _SHOWN = 5

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from cncopctl.agentkit.progress import Progress
     from cncopctl.core.engines.remote import Remote
-    from cncopctl.edges.restic import Ended
+    from cncopctl.core.engines.running import Ended
 
 REPLACED = ".cncop-replaced"
 """Where a PUSH keeps what it replaced or deleted, in the destination."""

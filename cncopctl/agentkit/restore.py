@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from cncopctl.agentkit.failure import AgentError
 from cncopctl.agentkit.phrases import counted, size
@@ -28,7 +28,8 @@ def restore(request: Request, progress: Progress) -> Result:
         ResticError: restic failed.
     """
     wanted = request.wanted()
-    repository = open_repository(request)
+    warnings: list[str] = []
+    repository = replace(open_repository(request), on_warning=warnings.append)
     with existing_place(request).in_use():
         snapshot = _wanted_snapshot(repository.snapshots(request.job.id), wanted, request)
         is_counting = bool(wanted.paths) or wanted.force or request.dry_run
@@ -46,6 +47,7 @@ def restore(request: Request, progress: Progress) -> Result:
             files=chosen.files,
             bytes=chosen.bytes,
             overwritten=chosen.overwritten,
+            warnings=warnings,
         )
 
 

@@ -22,7 +22,7 @@ from cncopctl.agentkit.target import claimed
 from cncopctl.core.engines import rsync
 from cncopctl.core.engines.endpoint import Endpoint, EndpointError, parse_endpoint
 from cncopctl.core.engines.rsync_failures import diagnose
-from cncopctl.edges.restic import Ended
+from cncopctl.core.engines.running import Ended
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

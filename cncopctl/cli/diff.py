@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 import click
 
 from cncopctl.cli.options import complete_job, installation_options, json_option
-from cncopctl.cli.terminal import show_time
+from cncopctl.cli.terminal import show_time, warn
 from cncopctl.cli.when import read_instant
 from cncopctl.core.choice import choose_backup
 from cncopctl.core.engines.restic import Change
@@ -46,7 +46,7 @@ def command(layout: Layout, *, job: str, a: str | None, b: str | None, metadata:
     """
     chosen = choose_backup(job, read_compiled_jobs(layout.compiled_jobs))
     changes: list[Change] = []
-    with repository_of(layout, chosen) as repository:
+    with repository_of(layout, chosen, warn) as repository:
         older, newer = _pair(a, b, repository.snapshots(chosen.id), chosen.id)
         repository.diff(older.id, newer.id, metadata=metadata, on_change=changes.append)
     counts = Counter(change.kind[:1] for change in changes)

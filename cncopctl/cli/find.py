@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 import click
 
 from cncopctl.cli.options import choose_backups, complete_job, installation_options, json_option
-from cncopctl.cli.terminal import print_table, show_minute
+from cncopctl.cli.terminal import print_table, show_minute, warn
 from cncopctl.core.compiled import CompiledJob
 from cncopctl.core.engines.restic import Node
 from cncopctl.core.engines.snapshots import Snapshot
@@ -89,7 +89,7 @@ def _is_job(layout: Layout, word: str) -> bool:
 
 
 def _versions(layout: Layout, job: CompiledJob, pattern: str) -> Iterator[_Version]:
-    with repository_of(layout, job) as repository:
+    with repository_of(layout, job, warn) as repository:
         taken = {snapshot.id: snapshot for snapshot in repository.snapshots(job.id)}
         matches = repository.find(job.id, [pattern]) if taken else []
     found: dict[tuple[object, ...], _Version] = {}

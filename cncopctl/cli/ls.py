@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 import click
 
 from cncopctl.cli.options import complete_job, installation_options, json_option
-from cncopctl.cli.terminal import show_minute, show_time
+from cncopctl.cli.terminal import show_minute, show_time, warn
 from cncopctl.cli.when import read_instant
 from cncopctl.core.choice import choose_backup
 from cncopctl.core.compiled import CompiledJob
@@ -48,7 +48,7 @@ def command(
       cncopctl ls etc "2026-11-20 12:00" -R
     """
     chosen = choose_backup(job, read_compiled_jobs(layout.compiled_jobs))
-    with repository_of(layout, chosen) as repository:
+    with repository_of(layout, chosen, warn) as repository:
         taken = repository.snapshots(chosen.id)
         wanted, inside = _meant(chosen, snapshot, path, taken)
         nodes = _nodes(repository, wanted, inside, recursive=recursive)

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 import click
 
 from cncopctl.cli.options import complete_job, installation_options, json_option
-from cncopctl.cli.terminal import print_table, show_left, show_time
+from cncopctl.cli.terminal import print_table, show_left, show_time, warn
 from cncopctl.core.choice import choose_backup
 from cncopctl.core.engines.snapshots import Snapshot
 from cncopctl.core.layout import Layout
@@ -35,7 +35,7 @@ def command(layout: Layout, *, job: str, as_json: bool) -> int:
       cncopctl restore web-01 --snapshot 1a2b3c4d --to /tmp/web
     """
     chosen = choose_backup(job, read_compiled_jobs(layout.compiled_jobs))
-    with repository_of(layout, chosen) as repository:
+    with repository_of(layout, chosen, warn) as repository:
         found = _with_reasons(repository, chosen.id, chosen.values.get("keep") or {})
     if as_json:
         documents = [snapshot.as_dict() | {"reasons": reasons} for snapshot, reasons in found]

@@ -34,6 +34,11 @@ def drop_output() -> None:
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
+def warn(text: str) -> None:
+    """Tell what keeps nothing from being done, but should be looked at."""
+    click.echo(f"warning: {printable(text)}", err=True)
+
+
 def console(least: int = 0) -> Console:
     """A console for stdout; where that is no terminal, lines are as long as they have to be.
 

@@ -16,10 +16,11 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from cncopctl.core.engines import restic as reports
 from cncopctl.core.engines.diagnosis import Diagnosis
+from cncopctl.core.engines.running import Ended, Runner
 from cncopctl.core.engines.snapshots import Snapshot, job_tag, parse_snapshots
 from cncopctl.core.errors import CncopError
 
@@ -42,27 +43,6 @@ class ResticError(CncopError):
         self.transient = diagnosis.transient
 
 
-@dataclass(frozen=True, slots=True)
-class Ended:
-    """A program that ran to its end; `errors` is the last part of what it wrote to stderr."""
-
-    status: int
-    errors: str
-
-
-class Runner(Protocol):
-    """Runs a program to its end, giving each line of its stdout to `on_line`."""
-
-    def __call__(
-        self,
-        command: Sequence[str],
-        *,
-        on_line: Callable[[bytes], None],
-        cwd: Path | None,
-        env: Mapping[str, str],
-    ) -> Ended: ...
-
-
 def run_quietly(
     command: Sequence[str], *, on_line: Callable[[bytes], None], cwd: Path | None, env: Mapping[str, str]
 ) -> Ended:
@@ -82,6 +62,7 @@ class Repository:
     `cache_directory` is None to do without: for a repository on a local disk a cache is a second copy of
     what can be read as quickly (100,000 small files: 6.6 s without, 12.0 s with, measured with restic 0.14).
     `version_note` is a file that remembers which version the program is, so that it is asked only once.
+    `on_warning` hears of what restic passes over: it ends well although parts of a repository cannot be read.
     """
 
     directory: Path
@@ -89,6 +70,7 @@ class Repository:
     cache_directory: Path | None = None
     runner: Runner = field(default=run_quietly, compare=False)
     version_note: Path | None = field(default=None, compare=False)
+    on_warning: Callable[[str], None] = field(default=lambda _warning: None, compare=False)
 
     def exists(self) -> bool:
         """Whether a repository was completely created here."""
@@ -206,11 +188,28 @@ class Repository:
         return found[0] if len(found) == 1 else short_id
 
     def snapshots(self, job_id: str) -> list[Snapshot]:
-        """The job's snapshots, oldest first; none where there is no repository yet."""
+        """The job's snapshots, oldest first; none where there is no repository yet, not even a damaged one."""
         if not self.exists():
+            self._refuse_remains()
             return []
-        text = self._output("snapshots", "--json", "--no-lock", "--tag", job_tag(job_id))
-        return parse_snapshots(text)
+        lines: list[bytes] = []
+        ended = self._start(
+            ["snapshots", "--json", "--no-lock", "--tag", job_tag(job_id)], on_line=lines.append
+        )
+        self.raise_failed(ended)
+        for name in reports.unread_snapshots(ended.errors):
+            self.on_warning(
+                f"the repository at {self.directory} is damaged: snapshot {name[:8]} cannot be read"
+            )
+        return parse_snapshots(b"\n".join(lines).decode(errors="replace"))
+
+    def _refuse_remains(self) -> None:
+        """What is there without the file that opens it was a repository, or is none of ours: it is not "not yet"."""
+        if self.directory.is_dir() and any(os.scandir(self.directory)):
+            phrase = (
+                f"the repository at {self.directory} is damaged: without its file config it does not open"
+            )
+            raise ResticError(Diagnosis(phrase, "put that file back from a copy; keep all else as it is"))
 
     def walk(
         self,
@@ -252,7 +251,11 @@ class Repository:
         if not self.exists():
             return []
         words = ["find", "--json", "--no-lock", "--tag", job_tag(job_id), "--", *patterns]
-        return reports.parse_matches(self._output(*words))
+        unread, answer = reports.split_answer(self._output(*words))
+        for name in unread:
+            where = f"the repository at {self.directory} is damaged"
+            self.on_warning(f"{where}: snapshot {name[:8]} could not be looked through")
+        return reports.parse_matches(answer)
 
     def restore(
         self,
@@ -263,11 +266,7 @@ class Repository:
         on_message: OnMessage,
         shown: Path | None = None,
     ) -> None:
-        """Write the snapshot, or only `paths` of it, into `to`; overwrites, never deletes.
-
-        Raises:
-            ResticError: not all of it came back; with what did not, and `to` by the name `shown`.
-        """
+        """Write the snapshot, or only `paths` of it, into `to`, which messages call `shown`; never deletes."""
         include = [word for path in paths for word in ("--include", reports.include_pattern(path))]
         sparse = ["--sparse"] if self._version() >= _SPARSE_RESTORE else []
         command = ["restore", "--json", "--no-lock", *sparse, "--target", str(to), *include, snapshot_id]
@@ -376,15 +375,6 @@ class Repository:
                 on_message(message)
 
         return self.runner(self.command(*words), on_line=read, cwd=cwd, env=environment())
-
-
-def snapshots(repository: Path, password_file: Path, job_id: str) -> list[Snapshot]:
-    """The snapshots of a job in `repository`, oldest first; none where it was never created.
-
-    Raises:
-        ResticError: restic is not installed, or the repository does not open.
-    """
-    return Repository(repository, password_file).snapshots(job_id)
 
 
 def _noted_version(note: Path | None, program: list[str | int]) -> tuple[int, int] | None:

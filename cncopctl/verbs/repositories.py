@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from cncopctl.core.compiled import CompiledJob
 from cncopctl.core.credential_names import REPOSITORY_PASSWORD
+from cncopctl.core.engines.diagnosis import Diagnosis
 from cncopctl.core.errors import InstallError, UsageError
 from cncopctl.core.layout import Layout
-from cncopctl.edges.restic import Repository
+from cncopctl.edges.restic import Repository, ResticError
 from cncopctl.verbs.credential_store import handed_over
 
 
 @contextmanager
-def repository_of(layout: Layout, job: CompiledJob) -> Iterator[Repository]:
-    """The repository of a job, while its password is at hand.
+def repository_of(
+    layout: Layout, job: CompiledJob, on_warning: Callable[[str], None]
+) -> Iterator[Repository]:
+    """The repository of a job, while its password is at hand; `on_warning` hears what restic passes over.
 
     Raises:
+        ResticError: restic failed, with the job.
         UsageError: the job keeps none here.
         InstallError: its directory or its password is not there: it is not that nothing was ever backed up.
     """
@@ -36,7 +40,11 @@ def repository_of(layout: Layout, job: CompiledJob) -> Iterator[Repository]:
         if not password.exists():
             hint = f"store your copy of it: cncopctl credential set {REPOSITORY_PASSWORD}"
             raise InstallError(f"the credential {REPOSITORY_PASSWORD} is missing, which opens it", hint)
-        yield Repository(destination / "repository", password)
+        try:
+            yield Repository(destination / "repository", password, on_warning=on_warning)
+        except ResticError as error:
+            told = Diagnosis(f"{job.id}: {error.message}", error.hint, error.transient)
+            raise ResticError(told) from error
 
 
 def path_in_backup(job: CompiledJob, path: str) -> str:

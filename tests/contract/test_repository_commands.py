@@ -32,6 +32,12 @@ schedule = "30 2 * * *"
 source = "{source}"
 destination = "{directory}/other"
 [[job]]
+id = "spoilt"
+type = "RSYNC"
+schedule = "30 2 * * *"
+source = "{source}"
+destination = "{directory}/spoilt"
+[[job]]
 id = "away"
 type = "RSYNC"
 direction = "PUSH"
@@ -231,3 +237,48 @@ def test_a_drill_by_hand_ends_as_it_went(cncop: Cncop) -> None:
 def test_accept_says_what_there_is_to_accept(cncop: Cncop) -> None:
     assert cncop.run("accept", "etc").startswith("etc: nothing to accept")
     assert "keeps no repository to accept" in cncop.run("accept", "away", status=3)
+
+
+def test_a_snapshot_that_restic_passes_over_is_told(cncop: Cncop, tmp_path: Path) -> None:
+    cncop.back_up("spoilt")
+    (taken,) = (repository_of(cncop) / "snapshots").iterdir()
+    cncop.back_up("spoilt")
+    sound = taken.read_bytes()
+    taken.chmod(0o600)
+    taken.write_text("junk")
+    warning = f"the repository at {repository_of(cncop)} is damaged: snapshot {taken.name[:8]} cannot be read"
+    for words in (["snapshots"], ["ls"], ["restore", "--to", str(tmp_path / "to")]):
+        assert f"warning: {warning}\n" in cncop.run(words[0], "spoilt", *words[1:])
+    taken.write_bytes(sound)
+
+
+@pytest.mark.parametrize(
+    ("lost", "words", "status", "told"),
+    [
+        ("index", "find spoilt hosts", 0, "warning: the repository at {where} is damaged: snapshot "),
+        ("index", "ls spoilt", 12, "spoilt: the repository at {where} is damaged\nhint: keep it as it is"),
+        ("config", "snapshots spoilt", 12, "the repository at {where} is damaged: without its file config"),
+        ("config", "ls spoilt", 12, "the repository at {where} is damaged: without its file config"),
+        ("config", "find spoilt hosts", 12, "the repository at {where} is damaged: without its file config"),
+        ("config", "verify spoilt", 3, "the repository at {where} is damaged: without its file config"),
+        ("config", "check spoilt", 3, "the repository at {where} is damaged: without its file config"),
+    ],
+)
+def test_a_damaged_repository_is_told_by_whoever_looks_into_it(
+    cncop: Cncop, tmp_path: Path, lost: str, words: str, status: int, told: str
+) -> None:
+    if not (repository_of(cncop) / "config").exists():
+        cncop.back_up("spoilt")
+    aside = tmp_path / lost
+    (repository_of(cncop) / lost).rename(aside)
+    if lost == "index":
+        (repository_of(cncop) / lost).mkdir()
+    said = cncop.run(*words.split(), status=status)
+    assert told.format(where=repository_of(cncop)) in said
+    if lost == "index":
+        (repository_of(cncop) / lost).rmdir()
+    aside.rename(repository_of(cncop) / lost)
+
+
+def repository_of(cncop: Cncop) -> Path:
+    return cncop.root.parent / "spoilt" / "repository"

@@ -140,6 +140,14 @@ def spoil(pack: Path) -> None:
     pack.write_bytes(content[:500] + b"\0" * 8 + content[508:])
 
 
+def test_a_repository_that_is_gone_is_not_replaced_in_silence(backed_up: Asker) -> None:
+    shutil.rmtree(backed_up.destination / "repository")
+    outcome = backed_up.ask("backup")
+    assert outcome.status == 0
+    gone = f"{backed_up.destination}/repository was gone with all its snapshots: a new one is begun"
+    assert gone in outcome.result["warnings"], outcome
+
+
 def test_a_push_job_has_no_state_of_the_past(either_way: Asker, tmp_path: Path) -> None:
     wanted = {"at": "2001-01-01T00:00:00+00:00", "to": str(tmp_path / "to")}
     outcome = either_way.ask("restore", restore=wanted)

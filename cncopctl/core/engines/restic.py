@@ -193,6 +193,20 @@ def parse_change(message: Mapping[str, Any]) -> Change | None:
     return Change(str(message["path"]).lstrip("/"), str(message["modifier"]))
 
 
+_UNREAD_TREE = r"Unable to load tree \S+\n \.\.\. which belongs to snapshot (\S+)\n"
+
+
+def split_answer(text: str) -> tuple[list[str], str]:
+    """What `find --json` says, without its prose; before it the ids of snapshots that it could not look through."""
+    return list(dict.fromkeys(re.findall(_UNREAD_TREE, text))), re.sub(_UNREAD_TREE, "", text)
+
+
+def unread_snapshots(errors: str) -> list[str]:
+    """Ids of snapshots that restic passed over, since their files cannot be read: it ends with 0 all the same."""
+    found = re.findall(r'^(?:Ignoring "?|could not load snapshot )([0-9a-f]{8,64})', errors, re.MULTILINE)
+    return list(dict.fromkeys(found))
+
+
 def parse_matches(text: str) -> list[tuple[str, Node]]:
     """What `find --json` found: ids of snapshots with what matches in each."""
     found = []
