@@ -20,11 +20,11 @@ from cncopctl.agentkit.result import Result
 from cncopctl.agentkit.target import claimed
 from cncopctl.core.engines import rclone
 from cncopctl.core.engines.rclone_failures import CHANGED, VANISHED
-from cncopctl.core.engines.rclone_filters import exclude_rules, literal, only_rules
+from cncopctl.core.engines.rclone_filters import Excludes, exclude_rules, literal, only_rules
 from cncopctl.core.engines.remote import Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from cncopctl.agentkit.progress import Progress
     from cncopctl.core.engines.remote import Remote
@@ -123,10 +123,12 @@ def _refuse_file(server: Server) -> None:
 def _passes(work: _Push) -> tuple[Log, list[str]]:
     """Pass after pass while something moves; the last takes it as it is, with a warning."""
     stamp = f"{datetime.now(UTC):%Y-%m-%dT%H%M%SZ}-{work.request.run_id[:8]}".rstrip("-")
-    keep = f"--backup-dir={work.there(f'{REPLACED}/{stamp}')}"
-    more: list[str] = []
+    kept = [f"--backup-dir={work.there(f'{REPLACED}/{stamp}{also}')}" for also in ("", "-2", "-3", "-4")]
+    # Where names are equal that differ in case, a file that was renamed so is copied onto the old one, and then
+    # goes with it: the old one goes first. What is replaced in one pass does not replace what was in another.
+    more = ["--delete-before"] if _is_blind_to_case(work.server.remote) else []
     moving: list[str] = []
-    for _ in range(_PASSES):
+    for keep in kept[:_PASSES]:
         ended, log = _sync(work, [keep, "--links", *more])
         named = [line for line in log.errors if line.name]
         if ended.status == rclone.OK and not log.errors:
@@ -139,9 +141,58 @@ def _passes(work: _Push) -> tuple[Log, list[str]]:
         # What has become a directory can be written only when the file of that name is gone.
         more = ["--delete-before"]
     else:
-        ended, log = _sync(work, [keep, "--links", "--local-no-check-updated", "--ignore-size"])
+        ended, log = _sync(work, [kept[-1], "--links", "--local-no-check-updated", "--ignore-size", *more])
+    _refuse_twins(work)
     work.server.rclone.raise_failed(ended, log)
     return log, [f"changed while they were read: {', '.join(moving[:5])}"] if moving else []
+
+
+def _is_blind_to_case(remote: Remote) -> bool:
+    """Whether names are probably equal there that differ in case alone, as they are to Windows and to Samba."""
+    return remote.protocol is Protocol.SMB
+
+
+def _refuse_twins(work: _Push) -> None:
+    """Say so where the server takes two names of the source for one, so that one file has replaced the other.
+
+    Raises:
+        AgentError: it does.
+    """
+    source = Path(work.request.job.source)
+    if not _is_blind_to_case(work.server.remote) or work.request.dry_run or not source.is_dir():
+        return
+    for directory, names in _twins(source, _left_out(work.request, source)):
+        place = f"{rclone.THERE}:{work.server.remote.below(directory)}"
+        try:
+            there = work.server.rclone.answer("lsf", "--dir-slash=false", "--", place).split("\n")
+        except AgentError:
+            return  # what failed before says more
+        if set(names) <= set(there):
+            return  # it tells them apart
+        paths = " and ".join(str(Path(directory, name)) for name in names)
+        where = work.server.remote.place
+        raise AgentError(f"{paths} are one name to {where}", "rename one of them, or exclude it")
+
+
+def _left_out(request: Request, source: Path) -> Excludes:
+    own = _PSEUDO_FILE_SYSTEMS if source == Path("/") else ()
+    return Excludes.of([*request.job.exclude, *own, f"/{REPLACED}/"])
+
+
+def _twins(source: Path, excludes: Excludes) -> Iterator[tuple[str, list[str]]]:
+    """Names of the source that differ in case alone, with the directory that they are in."""
+    for where, directories, files in os.walk(source):
+        below = os.path.relpath(where, source)
+        below = "" if below == "." else below
+        prefix = f"{below}/" if below else ""
+        directories[:] = [
+            name for name in directories if not excludes.leave_out(prefix + name, is_directory=True)
+        ]
+        files = [name for name in files if not excludes.leave_out(prefix + name, is_directory=False)]
+        alike: dict[str, list[str]] = {}
+        for name in (*directories, *files):
+            alike.setdefault(name.upper(), []).append(name)
+        yield from ((below, sorted(names)) for names in alike.values() if len(names) > 1)
 
 
 def _sync(work: _Push, more: Sequence[str]) -> tuple[Ended, Log]:
