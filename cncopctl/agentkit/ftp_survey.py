@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from cncopctl.agentkit.failure import AgentError
 from cncopctl.agentkit.survey import TOO_LONG, Entry, Kind, Survey, is_too_long
-from cncopctl.core.engines.rclone import Ways
+from cncopctl.core.engines.rclone import FTP_CONNECTIONS, Ways
 from cncopctl.core.engines.rclone_failures import SESSION_REUSE, diagnose
 from cncopctl.core.engines.remote import Tls
 
@@ -159,7 +159,7 @@ def ways(ftp: ftplib.FTP) -> Ways:
     knows_mlsd = "MLST" in features
     return Ways(
         list_hidden=not knows_mlsd,
-        one_connection=_wants_reuse(ftp),
+        connections=1 if _wants_reuse(ftp) else FTP_CONNECTIONS,
         times=knows_mlsd or "MDTM" in features,
         in_parts=False,
     )

@@ -35,6 +35,10 @@ _LITTLE = 4 << 20
 _SECRET = re.compile(rb"-----BEGIN [A-Z0-9 ]*PRIVATE KEY-----")
 
 
+class NoConnectionError(AgentError):
+    """The server allows fewer connections than were asked for: one may do."""
+
+
 @dataclass(slots=True)
 class Log:
     """What a run of rclone said: errors, what it would have done, and its last figures."""
@@ -154,6 +158,12 @@ class Rclone:
                 prose = NO_ROOM
             raise AgentError.diagnosed(diagnose(ended.status, prose, self.remote, is_sending=self.is_sending))
 
+    def _refuse_turned_away(self, line: rclone.LogLine) -> None:
+        """Stop where an FTP server lets no further connection in: rclone would knock ten times for each file."""
+        is_about_connections = self.remote.protocol is Protocol.FTP and self.ways.connections != 1
+        if is_about_connections and line.is_error and re.search(r"\b421 ", line.message):
+            raise NoConnectionError.diagnosed(diagnose(1, line.message, self.remote))
+
     def _has_no_room(self) -> bool:
         """Whether the server's disk is full, as it tells where it is asked (statvfs@openssh.com)."""
         asking = replace(self, is_sending=False)
@@ -178,6 +188,7 @@ class Rclone:
         def read(text: bytes) -> None:
             line = rclone.parse_log_line(text)
             _refuse_endless(line)
+            self._refuse_turned_away(line)
             log.note(line)
             if line.stats:
                 standstill.note(replace(line.stats, errors=0))

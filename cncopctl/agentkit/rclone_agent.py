@@ -6,8 +6,10 @@ Each action imports what it needs when it needs it: a backup has begun restic by
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from cncopctl.agentkit import pull
 from cncopctl.agentkit.failure import AgentError
@@ -18,6 +20,8 @@ if TYPE_CHECKING:
     from cncopctl.agentkit.place import Place
     from cncopctl.agentkit.progress import Progress
     from cncopctl.agentkit.result import Result
+
+_Done = TypeVar("_Done")
 
 
 def main() -> int:
@@ -33,14 +37,24 @@ def backup(request: Request, progress: Progress) -> Result:
     if request.job.direction is Direction.PUSH:
         from cncopctl.agentkit.rclone_push import push
 
-        return push(request, progress)
+        return _with_fewer_connections(request, lambda again: push(again, progress))
     return pull.backup(request, progress, _fetch)
 
 
 def _fetch(request: Request, place: Place, progress: Progress) -> pull.Fetched:
     from cncopctl.agentkit.rclone_pull import fetch
 
-    return fetch(request, place, progress)
+    return _with_fewer_connections(request, lambda again: fetch(again, place, progress))
+
+
+def _with_fewer_connections(request: Request, work: Callable[[Request], _Done]) -> _Done:
+    """What `work` brings; where the server allows too few connections, as another attempt does it: with one."""
+    from cncopctl.agentkit.rclone import NoConnectionError
+
+    try:
+        return work(request)
+    except NoConnectionError:
+        return work(replace(request, attempt=request.attempt + 1))
 
 
 def restore(request: Request, progress: Progress) -> Result:
@@ -48,7 +62,7 @@ def restore(request: Request, progress: Progress) -> Result:
     if request.job.direction is Direction.PUSH:
         from cncopctl.agentkit.rclone_push import pull_back
 
-        return pull_back(request, progress)
+        return _with_fewer_connections(request, lambda again: pull_back(again, progress))
     from cncopctl.agentkit import restore as history
 
     return history.restore(request, progress)

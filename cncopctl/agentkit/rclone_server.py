@@ -141,7 +141,7 @@ def _ftp(request: Request, remote: Remote, *, encode_names: bool) -> Server:
             is_known = ftp_survey.is_directory(ftp, remote.served_path)
             ways = ftp_survey.ways(ftp)  # after which some servers hang up
             if request.attempt > 1:  # what went wrong may have been that the server allows few
-                ways = replace(ways, one_connection=True)
+                ways = replace(ways, connections=1)
             engine = engine.with_ways(ways)
     except AgentError as error:
         if error.exit_status is not ExitStatus.RERUN:

@@ -139,17 +139,27 @@ def test_a_share_without_a_connection_left_is_worth_another_try(
     assert asker.snapshots() == []
 
 
-@pytest.mark.parametrize("most", [1, 2])
-def test_another_try_does_with_one_connection_of_an_ftp_server(
-    asker_of: Callable[[str], Asker], slow_tree: Path, tmp_path: Path, most: int
+@pytest.mark.parametrize("most", [1, 4, 8])
+def test_an_ftp_server_that_allows_few_connections_is_asked_for_one(
+    asker_of: Callable[[str], Asker], small_files: Path, tmp_path: Path, most: int
 ) -> None:
     """More are not allowed by many a cheap web space."""
     asker = asker_of("backupagentftp")
     with ftp_listener(tmp_path / "ftpd", f"max_per_ip={most}") as ftpd:
         let_in_by_ftp(asker, ftpd)
-        outcome = asker.ask("backup", attempt=2, job={"source": asker.at(slow_tree)})
+        outcome = asker.ask("backup", job={"source": asker.at(small_files)})
     assert outcome.status == OK, outcome
-    assert contents(asker.mirror) == contents(slow_tree)
+    assert contents(asker.mirror) == contents(small_files)
+
+
+@pytest.fixture
+def small_files(tmp_path: Path) -> Path:
+    """Enough directories of enough files for all the connections that rclone could make use of."""
+    for number in range(400):
+        directory = tmp_path / "files" / f"{number % 20}"
+        directory.mkdir(parents=True, exist_ok=True)
+        (directory / f"{number}").write_text(f"{number}")
+    return tmp_path / "files"
 
 
 def serving_one(asker: Asker, request: pytest.FixtureRequest) -> Server | None:

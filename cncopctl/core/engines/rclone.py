@@ -27,6 +27,9 @@ _ANSWER_TIMEOUT, _CONNECT_TIMEOUT = "30s", "30s"
 _CLOSING = 60
 """Seconds that an FTP server has to say that a file has come to its end, which rclone waits for besides."""
 
+FTP_CONNECTIONS, _TRANSFERS = 8, 4
+"""Connections that FTP servers are asked for: of one client, pure-ftpd allows eight; and files at once."""
+
 _UNKNOWN_TIME = 10**18
 """A precision of years says that times are not supported (fs.ModTimeNotSupported)."""
 
@@ -47,14 +50,15 @@ class Access:
 class Ways:
     """How a server has to be talked to, as far as it is not known before.
 
-    `list_hidden`: its plain listings leave out names that begin with a dot. `one_connection`: it wants data
-    connections to reuse the TLS session of their own control connection, and rclone shares sessions
-    among all of them, so that there may be only one. `times` says whether it knows times of files. `in_parts`:
-    large files may be read in several parts at once, which FTP servers answer with 426 when a part ends.
+    `list_hidden`: its plain listings leave out names that begin with a dot. `connections` is how many it may be
+    asked for at once, 0 for as many as rclone likes; there may be only one where data connections have to reuse
+    the TLS session of their own control connection, since rclone shares sessions among all of them. `times`
+    says whether it knows times of files. `in_parts`: large files may be read in several parts at once, which
+    FTP servers answer with 426 when a part ends.
     """
 
     list_hidden: bool = False
-    one_connection: bool = False
+    connections: int = 0
     times: bool = True
     in_parts: bool = True
 
@@ -109,7 +113,7 @@ def _ftp(remote: Remote, ways: Ways) -> dict[str, str]:
         "encoding": RAW_NAMES,
         "writing_mdtm": "true",
         "force_list_hidden": str(ways.list_hidden).lower(),
-        "concurrency": "1" if ways.one_connection else "0",
+        "concurrency": str(ways.connections),
     }
 
 
@@ -125,11 +129,16 @@ def common_options(ways: Ways, *, is_question: bool, silence: int) -> list[str]:
     `silence` is how many seconds a server may send nothing while it transfers: its disk may be busy.
     """
     tries, timeout = (1, _ANSWER_TIMEOUT) if is_question else (10, f"{silence}s")
+    if ways.connections > 1:  # there may be fewer: all that rclone does waits for each of its tries
+        tries = min(tries, 3)
     options = ["--use-json-log", "--ask-password=false", "--retries=1", f"--low-level-retries={tries}"]
     options += [f"--timeout={timeout}", f"--contimeout={_CONNECT_TIMEOUT}"]
-    if ways.one_connection:
+    if ways.connections == 1:
         # A time has to be asked for before the connection is taken by a transfer; any age limit does that.
         options += ["--checkers=1", "--transfers=1", "--max-age=1900-01-01"]
+    elif ways.connections:
+        # rclone waits for itself for ever unless there is one more than it has checkers and transfers.
+        options += [f"--checkers={ways.connections - _TRANSFERS - 1}", f"--transfers={_TRANSFERS}"]
     return options
 
 

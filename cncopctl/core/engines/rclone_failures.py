@@ -82,7 +82,7 @@ TABLE: tuple[Symptom, ...] = (
     Symptom(
         r"\b421 (?P<words>[^\n]*)|too many (?:connections|users)|maximum number of (?:clients|connections)",
         "{where} has no connection left",
-        "another try does with one connection; allow more there if that is slow",
+        "try again later, or allow more there",
         transient=True,
     ),
     Symptom(
