@@ -16,6 +16,7 @@ from pathlib import Path
 from cncopctl.agentkit import proof
 from cncopctl.agentkit.ahead import Ahead
 from cncopctl.agentkit.failure import AgentError
+from cncopctl.agentkit.former import lost_history, refuse_empty_place, refuse_wrong_clock, remember_place
 from cncopctl.agentkit.phrases import counted, size
 from cncopctl.agentkit.place import Place, Use, existing_place, open_repository
 from cncopctl.agentkit.progress import Progress
@@ -89,6 +90,7 @@ def backup(request: Request, progress: Progress, fetch: Fetch) -> Result:
     """
     place = existing_place(request)
     repository = open_repository(request)
+    refuse_empty_place(request, place)
     if request.dry_run:
         return _would(fetch(request, place, progress))
     with place.in_use() as use, _without_leavings(repository), Ahead() as ahead:
@@ -103,7 +105,9 @@ def backup(request: Request, progress: Progress, fetch: Fetch) -> Result:
             repository.remove_stale_locks()
         if is_new and proof.Last.read(place.proof):
             fetched.warnings.append(f"{place.repository} was gone with all its snapshots: a new one is begun")
+        remember_place(request)
         past = _past(request, place, None if is_new else repository, fetched.warnings)
+        fetched.warnings.extend([] if is_new else lost_history(repository, past))
         fault = suspicion(request.job.guard, past, fetched.files, fetched.bytes)
         return _judged(_At(request, place, repository, use, progress), _Seen(fetched, past, fault))
 
@@ -334,6 +338,7 @@ def _forget(at: _At, warnings: list[str]) -> reports.Retained:
 def _prune(at: _At) -> reports.Retained:
     """Remove what no rule keeps while nobody else is at the repository, and log who stays and why."""
     at.progress.tell("prune", "removing old snapshots")
+    refuse_wrong_clock(at.repository)
     with at.use.alone():
         retained = at.repository.forget(at.request.job.id, at.request.job.keep)
     proof.forget_samples(at.place.proof, [snapshot for snapshot, _ in retained.kept])
