@@ -135,7 +135,7 @@ def _stage(plan: Plan, wanted: Wanted, layout: Layout) -> Mapping[Action, files.
     # The console, which is not root, reads them as a member of their directory's group.
     mode = 0o640 if layout.scope is Scope.SYSTEM else 0o600
     staged[Action.COMPILE] = files.Staging(layout.compiled_jobs, compiled, mode)
-    _make_destinations(plan, wanted)
+    _make_destinations(plan, wanted, layout)
     files.sync_all(staged.values())
     try:
         if verification:
@@ -147,13 +147,16 @@ def _stage(plan: Plan, wanted: Wanted, layout: Layout) -> Mapping[Action, files.
     return staged
 
 
-def _make_destinations(plan: Plan, wanted: Wanted) -> None:
+def _make_destinations(plan: Plan, wanted: Wanted, layout: Layout) -> None:
     """Make the directories that take the backups of new jobs.
 
     Only of new ones: where one is missing later, its disk is probably not mounted, and backups must not fill
     the file system below.
     """
     for step in plan.of(Action.COMPILE):
+        if step.reason == NEW_JOB:  # one of its name may have been removed, with its backups
+            with contextlib.suppress(OSError):
+                (layout.cache / "places" / step.name).unlink(missing_ok=True)
         for destination in map(Path, wanted.destinations.get(step.name, ())):
             if step.reason == NEW_JOB and destination.parent.is_dir():
                 destination.mkdir(mode=0o700, exist_ok=True)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import shutil
 import time
 from pathlib import Path
 
 import pytest
 from conftest import AGENTS, Asker
+from test_repository_commands import Cncop
 
 
 @pytest.fixture
@@ -56,3 +58,18 @@ def test_nothing_is_removed_while_there_is_a_snapshot_of_the_future(kept: Asker)
     assert {snapshot["id"] for snapshot in kept.snapshots()} == {future.name, outcome.result["snapshot"]}
     pruned = kept.ask("prune")
     assert (pruned.status, pruned.hint.startswith("put it right")) == (1, True), pruned
+
+
+def test_a_job_that_was_removed_with_its_backups_can_come_back(small_tree: Path, tmp_path: Path) -> None:
+    profile, backups = tmp_path / "root" / "Config" / "profile.toml", tmp_path / "backups"
+    profile.parent.mkdir(parents=True)
+    job = f'[[job]]\nid = "etc"\ntype = "RSYNC"\nschedule = "@daily"\nsource = "{small_tree}"\n'
+    cncop = Cncop(tmp_path / "root", small_tree)
+    for text in (job, "", job):
+        profile.write_text(f'schema = 1\n{text}destination = "{backups}"\n' if text else "schema = 1\n")
+        cncop.run("sync-profile")
+        if text:
+            cncop.back_up()
+            assert [path.name for path in (cncop.root / "State/cache/places").iterdir()] == ["etc"]
+        else:
+            shutil.rmtree(backups)
