@@ -15,6 +15,7 @@ from cncopctl.agentkit.telling import teller
 from cncopctl.core.engines.restic import Node, as_listed
 from cncopctl.core.engines.snapshots import Snapshot, find_snapshot, snapshot_at
 from cncopctl.core.faults import nearest
+from cncopctl.core.snapshot_choice import how_to_take_one
 from cncopctl.edges.restic import Repository
 
 _NAMED = 3
@@ -111,7 +112,7 @@ def _wanted_snapshot(taken: list[Snapshot], wanted: Restore, request: Request) -
         return snapshot
     job = request.job.id
     if not taken:
-        raise AgentError("there is no snapshot of this job yet", f"make one with: cncopctl runjob {job}")
+        raise AgentError("there is no snapshot of this job yet", how_to_take_one(job))
     if wanted.at:
         raise AgentError(
             f"this job has no snapshot from before {wanted.at.astimezone():%Y-%m-%d %H:%M:%S}",

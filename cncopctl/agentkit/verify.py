@@ -30,6 +30,7 @@ from cncopctl.agentkit.result import Result
 from cncopctl.agentkit.telling import teller
 from cncopctl.core.engines.restic import Node
 from cncopctl.core.engines.snapshots import Snapshot
+from cncopctl.core.snapshot_choice import how_to_take_one
 from cncopctl.edges.restic import Repository, ResticError, environment
 
 _MOST_PARTS = 20
@@ -52,7 +53,7 @@ def verify(request: Request, progress: Progress) -> Result:
         if not taken:
             raise AgentError(
                 f"{repository.directory} has no snapshot of this job",
-                f"make one with: cncopctl runjob {request.job.id}",
+                how_to_take_one(request.job.id),
             )
         if request.dry_run:
             return Result(f"would check the repository, and restore files of {taken[-1].short_id}")

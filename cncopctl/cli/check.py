@@ -39,7 +39,11 @@ def command(layout: Layout, *, job: str | None, as_json: bool) -> int:
       cncopctl check
       cncopctl check web-01
     """
-    return _check_job(layout, job, as_json=as_json) if job else _check_profile(layout, as_json=as_json)
+    return (
+        _check_job(layout, job, as_json=as_json)
+        if job is not None
+        else _check_profile(layout, as_json=as_json)
+    )
 
 
 def _check_job(layout: Layout, word: str, *, as_json: bool) -> int:

@@ -192,7 +192,21 @@ def remove(layout: Layout, *, name: str, force: bool) -> int:
         raise UsageError(f"without {name} no backup of this installation opens", "keep it")
     credential_store.remove(layout, name)
     click.echo(f"{name} is removed")
+    if users := _users(layout, name):
+        click.echo(f"these jobs fail until it is set again: {', '.join(users)}")
     return 0
+
+
+def _users(layout: Layout, name: str) -> list[str]:
+    """Ids of the installed jobs that name a credential."""
+    from cncopctl.edges.compiled_jobs import read_compiled_jobs
+
+    jobs = read_compiled_jobs(layout.compiled_jobs)
+    return [
+        job.id
+        for job in jobs
+        if any(values.get("credential") == name for values in (job.values, *(a.values for a in job.actions)))
+    ]
 
 
 def _require(layout: Layout, name: str) -> None:

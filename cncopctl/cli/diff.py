@@ -65,8 +65,8 @@ def command(layout: Layout, *, job: str, a: str | None, b: str | None, metadata:
 
 def _pair(a: str | None, b: str | None, taken: Sequence[Snapshot], job_id: str) -> tuple[Snapshot, Snapshot]:
     now = datetime.now(UTC)
-    newer = choose_snapshot(b or "latest", read_instant(b or "", now), taken, job_id)
-    if a:
+    newer = choose_snapshot("latest" if b is None else b, read_instant(b or "", now), taken, job_id)
+    if a is not None:
         return choose_snapshot(a, read_instant(a, now), taken, job_id), newer
     before = [snapshot for snapshot in taken if snapshot.time < newer.time]
     if not before:

@@ -12,10 +12,12 @@ import click
 from cncopctl.cli.options import choose_backups, complete_job, installation_options, json_option
 from cncopctl.cli.terminal import print_table, show_minute, warn
 from cncopctl.core.compiled import CompiledJob
-from cncopctl.core.engines.restic import Node
+from cncopctl.core.engines.restic import Node, is_pattern
 from cncopctl.core.engines.snapshots import Snapshot
 from cncopctl.core.errors import UsageError
+from cncopctl.core.faults import shown
 from cncopctl.core.layout import Layout
+from cncopctl.core.snapshot_choice import how_to_take_one
 from cncopctl.core.spans import show_size
 from cncopctl.verbs.repositories import repository_of
 
@@ -37,7 +39,8 @@ class _Version:
 def command(layout: Layout, *, words: tuple[str, ...], alljobs: bool, as_json: bool) -> int:
     """Find files in all snapshots of JOBs (ids or titles) by a shell PATTERN, in quotes.
 
-    A PATTERN without a slash fits names, one with a slash the end of paths. Each state of a file is told once, with
+    A PATTERN without a slash fits names, one with a slash the end of paths, one that begins with a slash paths from
+    the job's source on. Each state of a file is told once, with
     how many snapshots have it and the newest of them.
 
     \b
@@ -51,6 +54,9 @@ def command(layout: Layout, *, words: tuple[str, ...], alljobs: bool, as_json: b
         raise click.UsageError(
             "a job and a PATTERN, or -a and a PATTERN\nhint: cncopctl find web-01 '*.conf', cncopctl find -a '*.conf'"
         )
+    if not all(map(is_pattern, pattern.split("/"))) or not pattern:
+        hint = "'*' fits every name; a [ or a \\ that is meant as such needs a \\ before it"
+        raise UsageError(f"{shown(pattern)} is no PATTERN", hint)
     versions = [
         version
         for job in _backups(layout, names, pattern, alljobs=alljobs)
@@ -91,7 +97,9 @@ def _is_job(layout: Layout, word: str) -> bool:
 def _versions(layout: Layout, job: CompiledJob, pattern: str) -> Iterator[_Version]:
     with repository_of(layout, job, warn) as repository:
         taken = {snapshot.id: snapshot for snapshot in repository.snapshots(job.id)}
-        matches = repository.find(job.id, [pattern]) if taken else []
+        if not taken:
+            warn(f"{job.id} has no snapshot yet; {how_to_take_one(job.id)}")
+        matches = repository.find(job.id, [_from_the_source(job, pattern)]) if taken else []
     found: dict[tuple[object, ...], _Version] = {}
     for snapshot_id, node in matches:
         if snapshot := taken.get(snapshot_id):
@@ -100,6 +108,13 @@ def _versions(layout: Layout, job: CompiledJob, pattern: str) -> Iterator[_Versi
     for version in found.values():
         version.snapshots.sort(key=lambda snapshot: snapshot.time)
     yield from sorted(found.values(), key=lambda version: (version.node.path, version.snapshots[0].time))
+
+
+def _from_the_source(job: CompiledJob, pattern: str) -> str:
+    """The PATTERN as the backup has it, where it begins with the job's own local source."""
+    source = str(job.values["source"]).rstrip("/")
+    is_below = source.startswith("/") and pattern.startswith(f"{source}/")
+    return pattern.removeprefix(source) if is_below else pattern
 
 
 def _row(version: _Version) -> tuple[str, ...]:

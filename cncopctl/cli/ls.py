@@ -66,9 +66,11 @@ def _meant(
     job: CompiledJob, word: str | None, path: str | None, taken: Sequence[Snapshot]
 ) -> tuple[Snapshot, str]:
     at = read_instant(word, datetime.now(UTC)) if word else None
-    if word and path is None and (word.startswith("/") or not is_snapshot(word, at, taken)):
+    if word is not None and path is None and (word.startswith("/") or not is_snapshot(word, at, taken)):
         word, path, at = "latest", word, None
-    return choose_snapshot(word or "latest", at, taken, job.id), path_in_backup(job, path or "")
+    return choose_snapshot("latest" if word is None else word, at, taken, job.id), path_in_backup(
+        job, path or ""
+    )
 
 
 def _nodes(repository: Repository, snapshot: Snapshot, path: str, *, recursive: bool) -> list[Node]:

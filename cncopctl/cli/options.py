@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from cncopctl.core.errors import UsageError
+from cncopctl.core.errors import NoJobError
 from cncopctl.core.layout import Layout, Scope
 from cncopctl.verbs.choose_layout import choose_layout
 
@@ -55,7 +55,14 @@ def installation_options(command: Callable[..., Any]) -> Callable[..., Any]:
     def with_layout(scope: str | None, root: Path | None, **options: Any) -> Any:
         if scope and root:
             raise click.UsageError(f"--root and --{scope} exclude each other")
-        return command(choose_layout(Scope(scope) if scope else None, root, os.environ), **options)
+        layout = choose_layout(Scope(scope) if scope else None, root, os.environ)
+        try:
+            return command(layout, **options)
+        except NoJobError as error:
+            if scope or layout.scope is not Scope.USER:
+                raise
+            hint = "no job of your own is installed; for the system's jobs: the same with sudo"
+            raise NoJobError(error.message, hint) from error
 
     return with_layout
 
@@ -85,7 +92,7 @@ def choose(layout: Layout, words: tuple[str, ...], *, alljobs: bool) -> list[Com
     name_or_all(words, alljobs=alljobs)
     installed = read_compiled_jobs(layout.compiled_jobs)
     if alljobs and not installed:
-        raise UsageError("no job is installed", f"write {layout.profile}, then run: cncopctl sync-profile")
+        raise NoJobError("no job is installed", f"write {layout.profile}, then run: cncopctl sync-profile")
     return installed if alljobs else choose_jobs(words, installed)
 
 

@@ -12,6 +12,7 @@ from cncopctl.cli.terminal import print_table, show_left, show_time, warn
 from cncopctl.core.choice import choose_backup
 from cncopctl.core.engines.snapshots import Snapshot
 from cncopctl.core.layout import Layout
+from cncopctl.core.snapshot_choice import how_to_take_one
 from cncopctl.core.spans import show_size
 from cncopctl.edges.compiled_jobs import read_compiled_jobs
 from cncopctl.edges.restic import Repository
@@ -48,7 +49,7 @@ def command(layout: Layout, *, job: str, as_json: bool) -> int:
             flexible=("KEPT BY",),
         )
     else:
-        click.echo(f"{chosen.id} has no snapshot yet; take one with: cncopctl runjob {chosen.id}")
+        click.echo(f"{chosen.id} has no snapshot yet; {how_to_take_one(chosen.id)}")
     return 0
 
 

@@ -11,6 +11,7 @@ import click
 from cncopctl.core.spans import parse_span
 
 _SPAN = r"\d{1,9}(?:s|m|min|h|d|w)?(?: *\d{1,9}(?:s|m|min|h|d|w))*"
+_LONG = {"s": "sec(?:ond)?s?", "min": "min(?:ute)?s?", "h": "h(?:ou)?rs?", "d": "days?", "w": "weeks?"}
 EXAMPLES = '"2026-11-20 12:00", 2026-11-20 (the end of that day), yesterday, "3d ago"'
 
 
@@ -23,6 +24,8 @@ def read_instant(text: str, now: datetime) -> datetime | None:
     if words in ("now", "today", "yesterday"):
         day = now.astimezone().date() - timedelta(days=words == "yesterday")
         return now if words == "now" else _end_of(day)
+    for unit, long in _LONG.items():
+        words = re.sub(rf"(\d) *(?:{long})\b", rf"\1{unit}", words)
     if found := re.fullmatch(rf"({_SPAN}) ago", words):
         return _before(now, found[1])
     try:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Protocol, TypeVar
 
 from cncopctl.core.compiled import CompiledJob
-from cncopctl.core.errors import UsageError
+from cncopctl.core.errors import NoJobError, UsageError
 from cncopctl.core.faults import nearest, shown
 from cncopctl.core.role import Role
 
@@ -75,7 +75,8 @@ def choose_job(word: str, jobs: Sequence[_Named]) -> _Named:
             f"several jobs have the title {shown(word)}",
             f"name it by its id: {', '.join(job.id for job in found)}",
         )
-    raise UsageError(f"there is no job {shown(word)}", _hint(word, jobs))
+    kind = UsageError if jobs else NoJobError
+    raise kind(f"there is no job {shown(word)}", _hint(word, jobs))
 
 
 def choose_backup(word: str, jobs: Sequence[CompiledJob]) -> CompiledJob:
@@ -98,10 +99,24 @@ def choose_backup(word: str, jobs: Sequence[CompiledJob]) -> CompiledJob:
     if len(found) == 1:
         return replace(job, agent=found[0].agent, values=found[0].values)
     if not backups and not name:
-        return job
+        return _what_it_is_about(job)
     names = [f"{job.id}/{action.name}" for action in backups]
     what = f"{job.id} has no backup {shown(name)}" if name else f"{job.id} has several backups"
     raise UsageError(what, f"name one of them: {', '.join(names)}")
+
+
+def _what_it_is_about(job: CompiledJob) -> CompiledJob:
+    """Whose backups a job is about that has none itself, such as a drill with a schedule of its own.
+
+    Raises:
+        UsageError: those of several.
+    """
+    about = {str(action.values["id"]): action for action in job.actions}
+    if len(about) > 1:
+        raise UsageError(f"{job.id} backs up nothing itself", f"name what it is about: {', '.join(about)}")
+    for name, action in about.items():
+        return replace(job, id=name, agent=action.agent, values=action.values)
+    return job
 
 
 def all_backups(job: CompiledJob) -> list[CompiledJob]:

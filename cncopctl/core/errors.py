@@ -2,6 +2,7 @@
 
     CncopError                  exit 1   never raised itself
     ├── UsageError              exit 2   the command line names something that is not there
+    │   └── NoJobError                   a job, and none at all is installed
     ├── ProfileError            exit 10  profile or configuration; carries every fault found
     ├── LockedError             exit 11  another program of ours is at it
     ├── InstallError            exit 12  units could not be written, verified or read
@@ -32,6 +33,10 @@ class UsageError(CncopError):
     """The command line names something that is not there, or contradicts itself."""
 
     exit_status = 2
+
+
+class NoJobError(UsageError):
+    """A job was named where none is installed at all: perhaps it is another installation that was meant."""
 
 
 class LockedError(CncopError):

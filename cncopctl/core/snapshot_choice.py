@@ -28,7 +28,7 @@ def choose_snapshot(word: str, at: datetime | None, taken: Sequence[Snapshot], j
     if found:
         return found
     if not taken:
-        raise UsageError(f"{job_id} has no snapshot yet", f"take one with: cncopctl runjob {job_id}")
+        raise UsageError(f"{job_id} has no snapshot yet", how_to_take_one(job_id))
     if at:
         oldest = f"the oldest is {taken[0].short_id} of {taken[0].time.astimezone():%Y-%m-%d %H:%M:%S}"
         raise UsageError(f"{job_id} has no snapshot from before {at.astimezone():%Y-%m-%d %H:%M:%S}", oldest)
@@ -40,6 +40,11 @@ def choose_snapshot(word: str, at: datetime | None, taken: Sequence[Snapshot], j
         f"{job_id} has no snapshot {shown(word)}",
         f"the latest are {named}; see them all with: cncopctl snapshots {job_id}",
     )
+
+
+def how_to_take_one(job_id: str) -> str:
+    """What to do where there is no snapshot. A directory that a disk is to be mounted on looks like it, too."""
+    return f"take one with: cncopctl runjob {job_id}; or is the disk not mounted that has them?"
 
 
 def is_snapshot(word: str, at: datetime | None, taken: Sequence[Snapshot]) -> bool:

@@ -32,6 +32,10 @@ schedule = "30 2 * * *"
 source = "{source}"
 destination = "{directory}/other"
 [[job]]
+id = "drill"
+schedule = "0 5 * * SUN"
+actions = [{{ action = "verify", of = "etc", sample = 2 }}]
+[[job]]
 id = "spoilt"
 type = "RSYNC"
 schedule = "30 2 * * *"
@@ -156,6 +160,15 @@ def test_ls_lists_directories_files_and_everything(cncop: Cncop) -> None:
         (["restore", "etc", "--at", "soon"], "'soon' is no time\nhint: write "),
         (["restore", "etc", "--at", "now", "--snapshot", "ffff"], "--at and --snapshot exclude each other"),
         (["restore", "etc/backups"], 'etc has no backup "backups"\nhint: name one of them: etc/backup'),
+        (["restore", "etc", ""], "a PATH is empty\nhint: leave it out, and everything comes back"),
+        (["restore", "etc", "../passwd"], '"../passwd" is no path in a backup\nhint: write paths from '),
+        (["restore", "etc", "--snapshot", ""], "--snapshot is empty\nhint: see: cncopctl snapshots"),
+        (["ls", "etc", ""], 'etc has no snapshot ""\nhint: the latest are '),
+        (["ls", "etc", "", "ssh"], 'etc has no snapshot ""\nhint: the latest are '),
+        (["diff", "etc", ""], 'etc has no snapshot ""\nhint: the latest are '),
+        (["find", "etc", ""], "\"\" is no PATTERN\nhint: '*' fits every name"),
+        (["find", "etc", "ssh/[a"], '"ssh/[a" is no PATTERN\nhint: '),
+        (["check", ""], 'there is no job ""'),
         (["verify", "etc", "--max-age", "old"], "'old' is no time span"),
     ],
 )
@@ -185,6 +198,9 @@ def test_find_tells_each_state_of_a_file_once(cncop: Cncop) -> None:
     assert table[0].split() == ["JOB", "PATH", "SIZE", "MODIFIED", "SNAPSHOTS", "NEWEST"]
     assert table[1].split()[:2] == ["etc", "ssh/sshd_config"]
     assert "nothing in any snapshot fits" in cncop.run("find", "etc", "other", "nowhere")
+    assert "warning: other has no snapshot yet; take one with: " in cncop.run("find", "other", "nowhere")
+    for pattern in ("/ssh", f"{cncop.source}/ssh", "[^a-r]s[h\\]]"):
+        assert [entry["path"] for entry in cncop.json("find", "etc", pattern)] == ["ssh", "ssh/sshd_config"]
 
 
 def test_a_restore_goes_to_any_point_in_time_and_a_dry_run_says_what_it_would_do(
@@ -198,6 +214,28 @@ def test_a_restore_goes_to_any_point_in_time_and_a_dry_run_says_what_it_would_do
     assert not (tmp_path / "to").exists()
     cncop.run("restore", "etc", "--at", then, "--to", str(tmp_path / "to"))
     assert (tmp_path / "to" / "passwd").read_text() == "root\n"
+
+
+def test_a_snapshot_is_named_by_a_time_and_everything_by_the_source(cncop: Cncop, tmp_path: Path) -> None:
+    older, newer = cncop.json("snapshots", "etc")
+    for number, everything in enumerate(("/", ".", str(cncop.source), f"{cncop.source}/")):
+        to = str(tmp_path / str(number))
+        told = cncop.json("restore", "etc", everything, "--snapshot", older["time"], "--to", to)
+        assert (told["snapshot"], contents(Path(to)).keys()) == (
+            older["id"],
+            {"esc\x1b[31m", "hosts", "passwd", "ssh/sshd_config"},
+        )
+    assert (
+        cncop.json("restore", "etc", "--snapshot", "now", "--to", f"{tmp_path}/now")["snapshot"]
+        == newer["id"]
+    )
+
+
+def test_what_a_drill_is_about_is_what_its_name_stands_for(cncop: Cncop, tmp_path: Path) -> None:
+    assert cncop.json("snapshots", "drill") == cncop.json("snapshots", "etc")
+    assert cncop.run("ls", "drill").startswith("etc, snapshot ")
+    assert cncop.run("verify", "drill").startswith("etc: repository sound, all data read; 2 files ")
+    assert cncop.run("restore", "drill", "ssh", "--to", str(tmp_path / "to")).startswith("etc: ssh of ")
 
 
 def test_what_was_deleted_comes_back_to_its_place_and_nothing_else_is_touched(cncop: Cncop) -> None:

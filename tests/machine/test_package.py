@@ -131,6 +131,13 @@ def test_a_member_of_the_group_may_look(synced: Machine, words: str) -> None:
     assert synced.run(*member, "cncopctl", *words.split(), "--system").stdout != ""
 
 
+def test_who_forgets_sudo_is_told_so(synced: Machine) -> None:
+    somebody = "env HOME=/nonexistent setpriv --reuid=nobody --regid=nogroup --clear-groups".split()
+    done = synced.run(*somebody, "cncopctl", "snapshots", "units", check=False)
+    hint = "hint: no job of your own is installed; for the system's jobs: the same with sudo"
+    assert (done.returncode, done.stderr.splitlines()[1]) == (2, hint)
+
+
 def test_the_console_answers_over_telnet(synced: Machine) -> None:
     with synced.popen(
         "telnet", "localhost", "59153", stdin=subprocess.PIPE, stdout=subprocess.PIPE

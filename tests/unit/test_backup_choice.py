@@ -38,6 +38,7 @@ JOBS = [
     compiled("web", action("files"), action("db"), action("verify", "verify")),
     compiled("one", action("backup", job_id="one"), action("prune", "prune"), title="db/files"),
     compiled("drill", action("verify", "verify", "one")),
+    compiled("drills", action("verify", "verify", "one"), action("verify-2", "verify", "web")),
 ]
 
 
@@ -48,7 +49,7 @@ JOBS = [
         ("one", "one", "agent-of-backup", "/srv/backup"),
         ("one/backup", "one", "agent-of-backup", "/srv/backup"),
         ("DB/files", "one", "agent-of-backup", "/srv/backup"),
-        ("drill", "drill", "own", "/srv/verify"),
+        ("drill", "one", "agent-of-verify", "/srv/verify"),
     ],
 )
 def test_a_backup_is_chosen_by_job_and_action(word: str, chosen: str, agent: str, destination: str) -> None:
@@ -62,6 +63,7 @@ def test_a_backup_is_chosen_by_job_and_action(word: str, chosen: str, agent: str
         ("web", "web has several backups", "name one of them: web/files, web/db"),
         ("web/logs", 'web has no backup "logs"', "name one of them: web/files, web/db"),
         ("wob", 'there is no job "wob"', "did you mean web?"),
+        ("drills", "drills backs up nothing itself", "name what it is about: one, web"),
         ("wob/db", 'there is no job "wob"', "did you mean web?"),
     ],
 )
@@ -73,4 +75,4 @@ def test_what_is_no_backup_gets_a_hint(word: str, said: str, hint: str) -> None:
 
 def test_all_backups_of_a_job_are_its_own() -> None:
     found = [[backup.values["destination"] for backup in all_backups(job)] for job in JOBS]
-    assert found == [["/srv/files", "/srv/db"], ["/srv/backup"], []]
+    assert found == [["/srv/files", "/srv/db"], ["/srv/backup"], [], []]

@@ -34,6 +34,8 @@ def berlin(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         ("yesterday", "2026-11-19T22:59:59.999999"),
         ("now", "2026-11-20T12:30:00"),
         ("3d ago", "2026-11-17T12:30:00"),
+        ("3 days ago", "2026-11-17T12:30:00"),
+        ("1 hour 30 minutes ago", "2026-11-20T11:00:00"),
         ("1h 30min ago", "2026-11-20T11:00:00"),
     ],
 )

@@ -140,3 +140,15 @@ def test_a_disk_that_is_not_mounted_is_not_taken_for_a_job_without_snapshots(
     place.mkdir(parents=True)
     told = past.say(*words.split(), status=12)
     assert told.startswith("cncopctl: the credential repository-password is missing")
+
+
+def test_who_removes_a_credential_is_told_which_jobs_miss_it(tmp_path: Path) -> None:
+    past = Past(tmp_path)
+    for job in ("a", "b"):
+        past.job(job, past.daily(HOUR))
+    compiled = past.layout.compiled_jobs / "b.toml"
+    compiled.write_text(compiled.read_text().replace("[job]", '[job]\ncredential = "db"', 1))
+    past.layout.credentials.mkdir(parents=True)
+    (past.layout.credentials / "db").write_text("secret")
+    told = past.say("credential", "remove", "db")
+    assert told == "db is removed\nthese jobs fail until it is set again: b\n"

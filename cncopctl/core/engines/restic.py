@@ -193,6 +193,15 @@ def parse_change(message: Mapping[str, Any]) -> Change | None:
     return Change(str(message["path"]).lstrip("/"), str(message["modifier"]))
 
 
+_MEMBER = r"(?:\\.|[^]\\-])"
+_PATTERN = re.compile(rf"(?:\\.|[^[\\]|\[\^?(?:{_MEMBER}(?:-{_MEMBER})?)+\])*", re.DOTALL)
+
+
+def is_pattern(text: str) -> bool:
+    """Whether restic takes `text`, a part of a path, for a pattern (Go's path/filepath, Match)."""
+    return bool(_PATTERN.fullmatch(text))
+
+
 _UNREAD_TREE = r"Unable to load tree \S+\n \.\.\. which belongs to snapshot (\S+)\n"
 
 
