@@ -92,12 +92,9 @@ class Repository:
         try:
             making.directory.rename(self.directory)
         except OSError as error:
-            raise ResticError(
-                Diagnosis(
-                    f"{self.directory} is in the way of the repository: {error.strerror}",
-                    "it is not a restic repository; move it away",
-                )
-            ) from error
+            self._refuse_remains()
+            phrase = f"{self.directory} is in the way of the repository: {error.strerror}"
+            raise ResticError(Diagnosis(phrase, "it is not a restic repository; move it away")) from error
         return True
 
     def making(self) -> Repository:
@@ -197,18 +194,20 @@ class Repository:
             ["snapshots", "--json", "--no-lock", "--tag", job_tag(job_id)], on_line=lines.append
         )
         self.raise_failed(ended)
-        for name in reports.unread_snapshots(ended.errors):
-            self.on_warning(
-                f"the repository at {self.directory} is damaged: snapshot {name[:8]} cannot be read"
-            )
+        self._tell_unread(ended)
         return parse_snapshots(b"\n".join(lines).decode(errors="replace"))
 
+    def _tell_unread(self, ended: Ended) -> None:
+        for name in reports.unread_snapshots(ended.errors):
+            self.on_warning(self._damaged(f"snapshot {name[:8]} cannot be read"))
+
+    def _damaged(self, what: str) -> str:
+        return f"the repository at {self.directory} is damaged: {what}"
+
     def _refuse_remains(self) -> None:
-        """What is there without the file that opens it was a repository, or is none of ours: it is not "not yet"."""
-        if self.directory.is_dir() and any(os.scandir(self.directory)):
-            phrase = (
-                f"the repository at {self.directory} is damaged: without its file config it does not open"
-            )
+        """What is left of a repository without the file that opens it is not the same as none yet."""
+        if any((self.directory / name).is_dir() for name in ("data", "snapshots", "keys")):
+            phrase = self._damaged("without its file config it does not open")
             raise ResticError(Diagnosis(phrase, "put that file back from a copy; keep all else as it is"))
 
     def walk(
@@ -253,8 +252,7 @@ class Repository:
         words = ["find", "--json", "--no-lock", "--tag", job_tag(job_id), "--", *patterns]
         unread, answer = reports.split_answer(self._output(*words))
         for name in unread:
-            where = f"the repository at {self.directory} is damaged"
-            self.on_warning(f"{where}: snapshot {name[:8]} could not be looked through")
+            self.on_warning(self._damaged(f"snapshot {name[:8]} could not be looked through"))
         return reports.parse_matches(answer)
 
     def restore(
@@ -294,7 +292,9 @@ class Repository:
 
         how = ["--dry-run", "--no-lock"] if dry_run else ["--prune"]
         command = ["forget", "--json", "--tag", job_tag(job_id), "--group-by", "host", *rules, *how]
-        self.raise_failed(self._start(command, on_line=read))
+        ended = self._start(command, on_line=read)
+        self.raise_failed(ended)
+        self._tell_unread(ended)
         return found[0] if found else reports.Retained()
 
     def check(self, *, part: int, of: int, on_message: OnMessage) -> None:

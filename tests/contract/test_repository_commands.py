@@ -41,6 +41,7 @@ type = "RSYNC"
 schedule = "30 2 * * *"
 source = "{source}"
 destination = "{directory}/spoilt"
+keep = {{ last = 9 }}
 [[job]]
 id = "away"
 type = "RSYNC"
@@ -298,6 +299,7 @@ def test_a_snapshot_that_restic_passes_over_is_told(cncop: Cncop, tmp_path: Path
         ("config", "snapshots spoilt", 12, "the repository at {where} is damaged: without its file config"),
         ("config", "ls spoilt", 12, "the repository at {where} is damaged: without its file config"),
         ("config", "find spoilt hosts", 12, "the repository at {where} is damaged: without its file config"),
+        ("config", "restore spoilt --to /nowhere", 3, "the repository at {where} is damaged: without its"),
         ("config", "verify spoilt", 3, "the repository at {where} is damaged: without its file config"),
         ("config", "check spoilt", 3, "the repository at {where} is damaged: without its file config"),
     ],

@@ -148,6 +148,13 @@ def test_a_repository_that_is_gone_is_not_replaced_in_silence(backed_up: Asker) 
     assert gone in outcome.result["warnings"], outcome
 
 
+def test_a_repository_without_its_config_is_not_called_none(backed_up: Asker) -> None:
+    (backed_up.destination / "repository" / "config").unlink()
+    outcome = backed_up.ask("backup")
+    damaged = f"the repository at {backed_up.destination}/repository is damaged: without its file config"
+    assert (outcome.status, outcome.phrase.startswith(damaged)) == (1, True), outcome
+
+
 def test_a_push_job_has_no_state_of_the_past(either_way: Asker, tmp_path: Path) -> None:
     wanted = {"at": "2001-01-01T00:00:00+00:00", "to": str(tmp_path / "to")}
     outcome = either_way.ask("restore", restore=wanted)

@@ -132,7 +132,7 @@ def test_a_member_of_the_group_may_look(synced: Machine, words: str) -> None:
 
 
 def test_who_forgets_sudo_is_told_so(synced: Machine) -> None:
-    somebody = "env HOME=/nonexistent setpriv --reuid=nobody --regid=nogroup --clear-groups".split()
+    somebody = ["env", "HOME=/nonexistent", "setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups"]
     done = synced.run(*somebody, "cncopctl", "snapshots", "units", check=False)
     hint = "hint: no job of your own is installed; for the system's jobs: the same with sudo"
     assert (done.returncode, done.stderr.splitlines()[1]) == (2, hint)

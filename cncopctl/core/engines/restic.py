@@ -248,7 +248,8 @@ _WRONG_PASSWORD = (
 _NO_REPOSITORY = ("there is no repository at {where}", "is its disk mounted?")
 _DAMAGED = (
     "the repository at {where} is damaged",
-    "keep it as it is, see what is lost with: restic check --read-data, and test the disk",
+    "keep it as it is, see what is lost with: restic check --read-data, and test the disk; "
+    "the latest state is in mirror/ beside it",
 )
 _LOCKED = ("the repository at {where} is in use by another restic", "")
 
