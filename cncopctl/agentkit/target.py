@@ -24,10 +24,10 @@ from cncopctl.core.engines.snapshots import RootMetadata
 from cncopctl.core.errors import CncopError
 
 _STAGING = ".cncop-restore-"
+_TREE = "tree"
 _LINKS = 40  # as many as Linux follows in one path (path_resolution(7))
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
-_WAY = os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
-"""On the way to a directory it need not be readable."""
+_WAY = os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC  # on the way it need not be readable
 
 _OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH
 _NAMED = 3
@@ -127,8 +127,7 @@ def _refuse_other_kinds(wanted: Restore) -> None:
 def refuse_other_kind(path: Path, *, is_directory: bool) -> bool:
     """Whether anything is at `path`.
 
-    Raises:
-        AgentError: it is a directory and comes back as something else, or the other way round.
+    Raises AgentError where it is a directory and comes back as something else, or the other way round.
     """
     try:
         mode = os.lstat(path).st_mode
@@ -198,7 +197,8 @@ def _open(path: Path) -> tuple[int, bool]:
             is_safe &= _is_ours(here) and (_is_safe(here) or bool(here.st_mode & stat.S_ISVTX) or not left)
         return os.open(".", _DIRECTORY, dir_fd=directory), is_safe
     except OSError as error:
-        raise AgentError(f"{path} cannot be used: {error.filename}: {error.strerror}") from error
+        phrase = f"{path} cannot be used: {error.filename}: {error.strerror}"
+        raise AgentError(phrase, "see what is there, or restore to another directory") from error
     finally:
         os.close(directory)
 
@@ -217,16 +217,19 @@ def _made(name: str, directory: int, path: Path) -> os.stat_result:
 
 @contextlib.contextmanager
 def _where_to_write(wanted: Restore, to: int, is_safe_way: bool) -> Iterator[Path]:
-    """The path for engines: the target by its name, or by our descriptor, or a directory of our own in it."""
+    """The path for engines: the target by its name, or a directory of our own in it.
+
+    That is below our descriptor's, as restic 0.18 takes the link in /proc itself for something to be removed.
+    """
     there = [directory for path in wanted.paths or ("",) for directory in _directories(to, path)]
-    if all(_is_safe(directory) for directory in there):
-        os.set_inheritable(to, True)
-        yield wanted.to if is_safe_way else Path(f"/proc/self/fd/{to}")
+    if is_safe_way and all(_is_safe(directory) for directory in there):
+        yield wanted.to
         return
     anchor, above = _anchor(wanted, to)
     try:
         with _staging(anchor) as staging:
-            yield Path(f"/proc/self/fd/{staging}")
+            os.mkdir(_TREE, 0o700, dir_fd=staging)
+            yield Path(f"/proc/self/fd/{staging}/{_TREE}")
             _move(wanted, (staging, above), anchor)
     finally:
         os.close(anchor)
@@ -286,12 +289,13 @@ def _in_the_way(path: Path) -> AgentError:
 
 @contextlib.contextmanager
 def _staging(directory: int) -> Iterator[int]:
-    """A new directory that nobody else can enter, which is gone at the end with all that is still in it.
-
-    Its lock says that it is in use; the engine inherits that.
-    """
+    """A new directory that nobody else can enter, gone at the end; its lock, which engines inherit, says: in use."""
     name = _STAGING + secrets.token_hex(4)
-    os.mkdir(name, 0o700, dir_fd=directory)
+    try:
+        os.mkdir(name, 0o700, dir_fd=directory)
+    except OSError as error:
+        phrase = f"{os.readlink(f'/proc/self/fd/{directory}')} cannot be written: {error.strerror}"
+        raise AgentError(phrase, "restore to another directory") from error
     descriptor = os.open(name, _DIRECTORY, dir_fd=directory)
     try:
         status = os.fstat(descriptor)
@@ -335,7 +339,7 @@ def _move(wanted: Restore, source: tuple[int, str], anchor: int) -> None:
     """Move what an engine wrote below `source`, a directory and a path in it, to the anchor."""
     staging, above = source
     try:
-        directory = os.open(above or ".", _DIRECTORY, dir_fd=staging)
+        directory = os.open(f"{_TREE}/{above}", _DIRECTORY, dir_fd=staging)
     except FileNotFoundError:
         return
     try:

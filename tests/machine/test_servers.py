@@ -89,6 +89,15 @@ def test_a_backup_of_a_server_comes_back(served: Machine, job: str) -> None:
     assert served.run("stat", "--format=%Y", f"/root/{job}/index.html").stdout == "981173106\n"
 
 
+@pytest.mark.parametrize("to", ["/home/web/back", "/home/web/roots"])
+def test_a_backup_comes_back_to_where_somebody_else_can_write(served: Machine, to: str) -> None:
+    served.run("install", "-d", "-o", "web" if to.endswith("back") else "root", to)
+    served.run("cncopctl", "restore", "by-key", "index.html", "--to", to)
+    assert served.run("ls", "-A", to).stdout == "index.html\n"
+    served.run("cncopctl", "restore", "by-key", "--to", to, "--force")
+    served.run("diff", "--recursive", "--no-dereference", "/home/web/www", to)
+
+
 def test_a_local_directory_is_sent_to_a_server(served: Machine) -> None:
     assert "away: OK: " in served.run("cncopctl", "runjob", "away").stdout
     served.run("diff", "/etc/systemd/system.conf", "/home/web/away/system.conf")
