@@ -165,13 +165,16 @@ def ways(ftp: ftplib.FTP) -> Ways:
     )
 
 
-def is_directory(ftp: ftplib.FTP, path: str) -> bool:
-    """Whether the server lets us into `path`; where it does not, rclone is to say why."""
+def directory(ftp: ftplib.FTP, path: str) -> str:
+    """Where `path` leads to, links followed, as far as the server tells; "" where it does not let us in.
+
+    rclone takes a link for a file. Why we are not let in, it is to say.
+    """
     try:
         ftp.cwd(_as_bytes(_absolute(path, "", ftp)))
+        return ftp.pwd().encode("latin-1").decode(errors="surrogateescape")
     except ftplib.error_perm:
-        return False
-    return True
+        return ""
 
 
 def _wants_reuse(ftp: ftplib.FTP) -> bool:

@@ -76,7 +76,7 @@ def fetch(request: Request, place: Place, progress: Progress) -> Fetched:
     rules, excludes = translated_excludes(request)
     progress.tell("mirror", "connecting")
     with reached(request, remote) as server:
-        pull = _Pull(request, server, place.mirror, progress, rules, excludes, remote.served_path)
+        pull = _Pull(request, server, place.mirror, progress, rules, excludes, server.remote.served_path)
         if not request.dry_run and (fetched := _quick_pass(pull)):
             return fetched
         if not server.is_directory():

@@ -36,6 +36,11 @@ REPLACED = ".cncop-replaced"
 _LINK = ".rclonelink"
 """How rclone ends the name of a file that stands for a link (rclone(1), --links)."""
 
+_IN_THE_WAY = r"directory|\b553 |Update Create failed: .*SSH_FX_FAILURE"
+"""What servers say of a file that is to be written where a directory is, or the other way round."""
+
+_CLEARED = 20  # names a pass: where more fail, something else is wrong
+
 _LONGEST_TARGET = 4096
 _PASSES = 3
 _PSEUDO_FILE_SYSTEMS = ("/proc/*", "/sys/*", "/dev/*", "/run/*")
@@ -134,9 +139,10 @@ def _passes(work: _Push) -> tuple[Log, list[str]]:
         if ended.status == rclone.OK and not log.errors:
             break
         if log.left_out or not all(
-            re.search(f"{CHANGED}|{VANISHED}|directory", line.message) for line in named
+            re.search(f"{CHANGED}|{VANISHED}|{_IN_THE_WAY}", line.message) for line in named
         ):
             break
+        _clear_way(work, [line.name for line in named if re.search(_IN_THE_WAY, line.message)])
         moving = sorted({line.name for line in named if re.search(CHANGED, line.message)})
         # What has become a directory can be written only when the file of that name is gone.
         more = ["--delete-before"]
@@ -145,6 +151,14 @@ def _passes(work: _Push) -> tuple[Log, list[str]]:
     _refuse_twins(work)
     work.server.rclone.raise_failed(ended, log)
     return log, [f"changed while they were read: {', '.join(moving[:5])}"] if moving else []
+
+
+def _clear_way(work: _Push, names: Sequence[str]) -> None:
+    """Remove directories that are in the way of files, if nothing is in them: what was, a pass has moved aside."""
+    for name in names[:_CLEARED]:
+        if not work.request.dry_run and not (work.source / name).is_dir():
+            words = ["rmdirs", "--", work.there(name)]
+            work.server.rclone.transfer(words, [], lambda _stats: None)  # the next pass says what is wrong
 
 
 def _is_blind_to_case(remote: Remote) -> bool:

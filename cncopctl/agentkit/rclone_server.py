@@ -138,7 +138,10 @@ def _ftp(request: Request, remote: Remote, *, encode_names: bool) -> Server:
     )
     try:
         with ftp_survey.connected(remote, login) as ftp:
-            is_known = ftp_survey.is_directory(ftp, remote.served_path)
+            known = ftp_survey.directory(ftp, remote.served_path)
+            if known and remote.served_path.startswith("/"):
+                remote = replace(remote, path=known)
+                engine = replace(engine, remote=replace(engine.remote, path=known))
             ways = ftp_survey.ways(ftp)  # after which some servers hang up
             if request.attempt > 1:  # what went wrong may have been that the server allows few
                 ways = replace(ways, connections=1)
@@ -150,7 +153,7 @@ def _ftp(request: Request, remote: Remote, *, encode_names: bool) -> Server:
         raise
 
     def is_directory() -> bool:
-        if is_known:
+        if known:
             return True
         with _is_directory(engine) as answer:
             return answer()

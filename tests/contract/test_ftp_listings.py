@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from conftest import Asker, let_in_by_ftp
 from contract_servers import FtpServer
+from contract_trees import contents
 from test_hostile_servers import hostile_ftp
 
 AskerOf = Callable[[str], Asker]
@@ -80,3 +81,11 @@ def test_lines_that_rclone_would_pass_over_are_an_error(asker_of: AskerOf) -> No
         outcome = asker.ask("backup")
     assert outcome.status == 1, outcome
     assert "the server lists it with lines that are not as `ls -l` writes them" in outcome.phrase
+
+
+def test_a_source_that_is_a_link_to_a_directory_is_what_it_leads_to(
+    ftp_asker: Asker, small_tree: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "link").symlink_to(small_tree)
+    ftp_asker.backup(job={"source": f"{ftp_asker.at(tmp_path)}/link"})
+    assert contents(ftp_asker.mirror) == contents(small_tree)

@@ -7,8 +7,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from conftest import Asker, let_in_by_smb, let_in_by_ssh
-from contract_servers import SmbServer, SshServer
+import pytest
+from conftest import Asker, let_in_by_ftp, let_in_by_smb, let_in_by_ssh
+from contract_servers import FtpServer, SmbServer, SshServer
 from contract_trees import contents
 
 AskerOf = Callable[[str], Asker]
@@ -97,3 +98,26 @@ def test_what_is_replaced_twice_in_a_run_is_kept_twice(
     with changing(source / "log", source / "other"):
         asker.backup(job={"exclude": [".aside"]})
     assert ("other", b"first") in kept(away)
+
+
+@pytest.mark.parametrize("name", ["backupagentsftp", "backupagentftp"])
+def test_what_becomes_a_directory_and_a_file_again_is_pushed(
+    asker_of: AskerOf, name: str, sshd: SshServer, ftpd: FtpServer, small_tree: Path, tmp_path: Path
+) -> None:
+    """A directory in the place of a file is a failure without a reason to SFTP, 553 to FTP, also when it is empty."""
+    asker, away = asker_of(name), tmp_path / "away"
+    if name == "backupagentsftp":
+        let_in_by_ssh(asker, sshd)
+    else:
+        let_in_by_ftp(asker, ftpd)
+    pushing(asker, small_tree, away).backup()
+    (small_tree / "readme").unlink()
+    (small_tree / "readme" / "below").mkdir(parents=True)
+    (small_tree / "readme" / "below" / "file").write_text("in a directory")
+    asker.backup()
+    assert pushed(away) == contents(small_tree)
+    (small_tree / "readme").rename(tmp_path / "before")
+    (small_tree / "readme").write_text("again")
+    asker.backup()
+    assert pushed(away) == contents(small_tree)
+    assert {("readme", b"hello\n"), ("file", b"in a directory")} <= kept(away)

@@ -149,7 +149,8 @@ TABLE: tuple[Symptom, ...] = (
         transient=True,
     ),
     Symptom(
-        r"^(?P<path>[^\n:]*): [^\n]*(?:permission denied|access is denied|\b550 [^\n]*(?:denied|failed to open))",
+        r"^(?P<path>[^\n:]*): [^\n]*"
+        r"(?:permission denied|access is denied|\b553 |\b550 [^\n]*(?:denied|failed to open))",
         "{path} cannot be read or written on {where}",
         "give the job a user who may, or exclude it",
     ),
