@@ -28,7 +28,9 @@ def test_a_single_file_is_a_source_too(asker: Asker, tmp_path: Path, name: str) 
     for other in ("other", "file", name):
         (tmp_path / "single").mkdir(exist_ok=True)
         (tmp_path / "single" / other).write_text(other)
+    (tmp_path / "single" / "directory" / "below").mkdir(parents=True)
     asker.backup(job={"source": asker.at(tmp_path / "single" / name)})
+    assert [path.name for path in asker.mirror.rglob("*")] == [name]
     assert asker.restore(tmp_path / "restored").status == 0
     assert contents(tmp_path / "restored") == {name: name.encode()}
 

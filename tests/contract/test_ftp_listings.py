@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -89,3 +91,13 @@ def test_a_source_that_is_a_link_to_a_directory_is_what_it_leads_to(
     (tmp_path / "link").symlink_to(small_tree)
     ftp_asker.backup(job={"source": f"{ftp_asker.at(tmp_path)}/link"})
     assert contents(ftp_asker.mirror) == contents(small_tree)
+
+
+def test_a_file_without_a_real_time_comes_by_a_single_connection(ftp_asker: Asker) -> None:
+    """Windows shows 1601 where it knows none; of the file systems here, tmpfs holds such a time."""
+    with tempfile.TemporaryDirectory(dir="/dev/shm") as directory:
+        source = Path(directory)
+        (source / "old").write_text("old")
+        os.utime(source / "old", (-11_644_473_600,) * 2)
+        ftp_asker.backup(attempt=2, job={"source": ftp_asker.at(source)})
+        assert contents(ftp_asker.mirror) == {"old": b"old"}

@@ -134,8 +134,9 @@ def common_options(ways: Ways, *, is_question: bool, silence: int) -> list[str]:
     options = ["--use-json-log", "--ask-password=false", "--retries=1", f"--low-level-retries={tries}"]
     options += [f"--timeout={timeout}", f"--contimeout={_CONNECT_TIMEOUT}"]
     if ways.connections == 1:
-        # A time has to be asked for before the connection is taken by a transfer; any age limit does that.
-        options += ["--checkers=1", "--transfers=1", "--max-age=1900-01-01"]
+        # A time has to be asked for before the connection is taken by a transfer; any age limit does that. Here it
+        # is an age of less than minus 290 years, and not more than some: files without a time have 1601 or 1970.
+        options += ["--checkers=1", "--transfers=1", "--min-age=-290y"]
     elif ways.connections:
         # rclone waits for itself for ever unless there is one more than it has checkers and transfers.
         options += [f"--checkers={ways.connections - _TRANSFERS - 1}", f"--transfers={_TRANSFERS}"]

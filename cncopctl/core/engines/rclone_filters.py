@@ -53,8 +53,8 @@ def path_rules(paths: Iterable[str]) -> list[str]:
 
 
 def only_rules(name: str) -> list[str]:
-    """Rules that leave a directory with one file."""
-    return [f"+ /{{{{{literal(name)}}}}}", "- **"]
+    """Rules that leave a directory with one file; no other directory is looked at, nor made."""
+    return ["- /*/**", f"+ /{{{{{literal(name)}}}}}", "- **"]
 
 
 def _rules(regex: str, directories_only: bool) -> Iterator[str]:
