@@ -14,7 +14,7 @@ from cncopctl.cli.terminal import print_table, show_minute, warn
 from cncopctl.core.compiled import CompiledJob
 from cncopctl.core.engines.restic import Node, is_pattern
 from cncopctl.core.engines.snapshots import Snapshot
-from cncopctl.core.errors import UsageError
+from cncopctl.core.errors import CncopError, UsageError
 from cncopctl.core.faults import shown
 from cncopctl.core.layout import Layout
 from cncopctl.core.snapshot_choice import how_to_take_one
@@ -57,11 +57,8 @@ def command(layout: Layout, *, words: tuple[str, ...], alljobs: bool, as_json: b
     if not all(map(is_pattern, pattern.split("/"))) or not pattern:
         hint = "'*' fits every name; a [ or a \\ that is meant as such needs a \\ before it"
         raise UsageError(f"{shown(pattern)} is no PATTERN", hint)
-    versions = [
-        version
-        for job in _backups(layout, names, pattern, alljobs=alljobs)
-        for version in _versions(layout, job, pattern)
-    ]
+    jobs = _backups(layout, names, pattern, alljobs=alljobs)
+    versions, status = _found(layout, jobs, pattern)
     if as_json:
         click.echo(json.dumps([_document(version) for version in versions], indent=2))
     elif versions:
@@ -73,7 +70,26 @@ def command(layout: Layout, *, words: tuple[str, ...], alljobs: bool, as_json: b
         )
     else:
         click.echo("nothing in any snapshot fits; a PATTERN is a whole name, as in '*.conf'")
-    return 0
+    return status
+
+
+def _found(layout: Layout, jobs: Sequence[CompiledJob], pattern: str) -> tuple[list[_Version], int]:
+    """What the jobs have, and the exit status: one that cannot be looked into does not hide the others.
+
+    Raises:
+        CncopError: the only job cannot be looked into.
+    """
+    versions: list[_Version] = []
+    status = 0
+    for job in jobs:
+        try:
+            versions += _versions(layout, job, pattern)
+        except CncopError as error:
+            if len(jobs) == 1:
+                raise
+            warn("; ".join(filter(None, (f"not looked into: {error.message}", error.hint))))
+            status = status or error.exit_status
+    return versions, status
 
 
 def _backups(layout: Layout, names: Sequence[str], pattern: str, *, alljobs: bool) -> list[CompiledJob]:

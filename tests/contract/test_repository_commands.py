@@ -204,6 +204,17 @@ def test_find_tells_each_state_of_a_file_once(cncop: Cncop) -> None:
         assert [entry["path"] for entry in cncop.json("find", "etc", pattern)] == ["ssh", "ssh/sshd_config"]
 
 
+def test_find_looks_into_the_others_where_the_disk_of_one_is_away(cncop: Cncop, tmp_path: Path) -> None:
+    other = cncop.root.parent / "other"
+    other.rename(tmp_path / "other")
+    try:
+        said = cncop.run("find", "other", "etc", "hosts", status=12)
+    finally:
+        (tmp_path / "other").rename(other)
+    assert f"warning: not looked into: other: {other} does not exist; is its disk mounted?" in said
+    assert "etc  hosts" in said
+
+
 def test_a_restore_goes_to_any_point_in_time_and_a_dry_run_says_what_it_would_do(
     cncop: Cncop, tmp_path: Path
 ) -> None:
