@@ -177,8 +177,18 @@ def test_who_interrupts_a_restore_is_told_what_it_has_left(tmp_path: Path, small
     stuck.parent.mkdir()
     stuck.write_text(STUCK.format(restic=shutil.which("restic"), fifo=fifo))
     stuck.chmod(0o755)
+    # SIGINT may be ignored here, as in the background of a shell.
     restoring = subprocess.Popen(
-        [CNCOPCTL, "restore", "etc", "--to", tmp_path / "to", root],
+        [
+            "env",
+            "--default-signal=INT",
+            CNCOPCTL,
+            "restore",
+            "etc",
+            "--to",
+            tmp_path / "to",
+            root,
+        ],  # nohup ignores it
         env=os.environ | {"PATH": f"{stuck.parent}:{os.environ['PATH']}"},
         stderr=subprocess.PIPE,
         text=True,
