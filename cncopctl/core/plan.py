@@ -331,11 +331,15 @@ def _forget(wanted: Wanted, installed: Installed, kept: Collection[str], *, prun
             yield Step(Action.FORGET, job_id, wanted.reason(job_id))
 
 
+def is_running(service: str) -> str:
+    """The note on a service that is to be removed, and at work."""
+    return f"{service} is running: it may finish, and is removed by the next sync"
+
+
 def _notes(
     staying: Iterable[str], running: Iterable[str], installed: Installed, loaded: Loaded | None
 ) -> Iterator[str]:
-    for name in running:
-        yield f"{name} is running: it may finish, and is removed by the next sync"
+    yield from map(is_running, running)
     for name in staying:
         if _is_foreign(installed.units[name]):
             yield f"{name} was not made by cncop and is left alone"

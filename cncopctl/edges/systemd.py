@@ -51,6 +51,10 @@ class LoadedUnit:
         """Whether it is active, or on its way there."""
         return self.active_state in ("active", "activating", "reloading")
 
+    def is_at_work(self) -> bool:
+        """Whether anything of it may still run."""
+        return self.active_state not in ("inactive", "failed")
+
 
 @dataclass(frozen=True, slots=True)
 class UnitState:

@@ -7,12 +7,13 @@ import os
 import stat
 import tempfile
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from cncopctl.core.errors import InstallError, SystemdError
 from cncopctl.core.layout import Layout, Scope
-from cncopctl.core.naming import TARGET, is_drop_in
-from cncopctl.core.plan import NEW_JOB, Action, Plan, Step, Wanted
+from cncopctl.core.naming import TARGET, is_drop_in, job_of
+from cncopctl.core.plan import NEW_JOB, Action, Plan, Step, Wanted, is_running
 from cncopctl.edges import files
 from cncopctl.edges.systemd import Systemd
 from cncopctl.edges.verification import Verification
@@ -109,8 +110,10 @@ def _verification(directory: Path, units: Iterable[str], layout: Layout) -> Veri
     return Verification(directory, names, user=layout.scope is Scope.USER)
 
 
-def apply_plan(plan: Plan, wanted: Wanted, layout: Layout, systemd: Systemd | None) -> None:
+def apply_plan(plan: Plan, wanted: Wanted, layout: Layout, systemd: Systemd | None) -> Plan:
     """Do all steps of `plan`, unless systemd finds fault with one of its units: then nothing is changed.
+
+    Returns the plan as it was carried out: what a timer has started since it was made is left to the next sync.
 
     Raises:
         InstallError: a unit is not valid, or a file cannot be written or removed.
@@ -121,8 +124,25 @@ def apply_plan(plan: Plan, wanted: Wanted, layout: Layout, systemd: Systemd | No
         for action in Action:
             if steps := plan.of(action):
                 _do(action, steps, layout, systemd, staged)
+            if action is Action.STOP and systemd:
+                plan = _without_begun(plan, systemd)
     except OSError as error:
         raise _failed(error) from error
+    return plan
+
+
+def _without_begun(plan: Plan, systemd: Systemd) -> Plan:
+    """The plan less the removal of services that are running, now that their timers are stopped.
+
+    A unit file that goes away in the middle of a run takes its next command with it (systemd: "no 'start' task").
+    """
+    removed = [step.name for step in plan.of(Action.DELETE) if job_of(step.name)]
+    units = systemd.units(removed) if removed else {}
+    begun = [name for name, unit in units.items() if name.endswith(".service") and unit.is_at_work()]
+    jobs = {job_of(name) for name in begun}
+    left = {Action.DELETE: begun, Action.FORGET: jobs}
+    steps = tuple(step for step in plan.steps if step.name not in left.get(step.action, ()))
+    return replace(plan, steps=steps, notes=(*plan.notes, *map(is_running, begun)))
 
 
 def _stage(plan: Plan, wanted: Wanted, layout: Layout) -> Mapping[Action, files.Staging]:

@@ -83,7 +83,7 @@ def sync_profile(layout: Layout, systemd: Systemd | None, *, prune: bool, dry_ru
         else:
             is_password_new = make_directories(layout, wanted)
             plan = replace(plan, notes=(*plan.notes, _KEEP)) if is_password_new else plan
-            apply_plan(plan, wanted, layout, systemd)
+            plan = apply_plan(plan, wanted, layout, systemd)
             if systemd and plan.of(Action.START):
                 _check_started(layout, wanted, systemd)
             _note(layout, fingerprint, wanted, host.machine_id)
