@@ -5,7 +5,6 @@ None of it can be told by the place itself: an empty mount point is an empty dir
 
 from __future__ import annotations
 
-import os
 import time
 from contextlib import suppress
 from typing import TYPE_CHECKING
@@ -33,19 +32,18 @@ def refuse_empty_place(request: Request, place: Place) -> None:
     note = _note(request)
     if note is None or any(path.exists() for path in (place.repository, place.mirror, place.proof)):
         return
-    with suppress(OSError):
-        if note.read_text(errors="surrogateescape") == request.job.destination:
-            raise AgentError(
-                f"{place.destination} is empty, and backups of this job were in it",
-                f"is its disk mounted? to begin anew, on another disk: install -d -m 700 {place.repository}",
-            )
+    if _says(note) == request.job.destination:
+        raise AgentError(
+            f"{place.destination} is empty, and backups of this job were in it",
+            f"is its disk mounted? to begin anew, on another disk: install -d -m 700 {place.repository}",
+        )
 
 
 def remember_place(request: Request) -> None:
     """Note where the job has backups, outside of that place; it can be lost without harm."""
     note = _note(request)
-    if note is None:
-        return
+    if note is None or _says(note) == request.job.destination:
+        return  # written once: a full disk would leave it empty
     with suppress(OSError):
         note.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         note.write_text(request.job.destination, errors="surrogateescape")
@@ -55,6 +53,14 @@ def _note(request: Request) -> Path | None:
     if request.cache_directory is None:
         return None
     return request.cache_directory / "places" / request.job.id.replace("/", "_")
+
+
+def _says(note: Path) -> str:
+    """What was noted; "" where nothing was, or it cannot be read."""
+    try:
+        return note.read_text(errors="surrogateescape")
+    except OSError:
+        return ""
 
 
 def lost_history(repository: Repository, past: Past) -> list[str]:
@@ -73,8 +79,10 @@ def refuse_wrong_clock(repository: Repository) -> None:
     Raises:
         AgentError: there is a snapshot that was written later than now.
     """
-    with os.scandir(repository.directory / "snapshots") as snapshots:
-        newest = max((entry.stat().st_mtime for entry in snapshots), default=0.0)
+    newest = 0.0
+    with suppress(FileNotFoundError):  # what is missing there, restic has the words for
+        for path in (repository.directory / "snapshots").iterdir():
+            newest = max(newest, path.stat().st_mtime)
     if newest > time.time() + _SKEW:
         day = time.strftime("%Y-%m-%d", time.localtime(newest))
         raise AgentError(
