@@ -40,8 +40,7 @@ def command(layout: Layout, *, words: tuple[str, ...], alljobs: bool, as_json: b
     """Find files in all snapshots of JOBs (ids or titles) by a shell PATTERN, in quotes.
 
     A PATTERN without a slash fits names, one with a slash the end of paths, one that begins with a slash paths from
-    the job's source on. Each state of a file is told once, with
-    how many snapshots have it and the newest of them.
+    the job's source on. Each state of a file is told once, with how many snapshots have it and the newest of them.
 
     \b
     Examples:
