@@ -35,7 +35,7 @@ done
 [ "$is_restore" ] || exec {restic} "$@"
 echo half > "$target/half"
 echo > {fifo}
-exec sleep 1000
+exec cat {fifo}
 """
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import pty
@@ -205,8 +206,9 @@ def on_terminal(past: Past, *words: str, **environment: str) -> str:
         try:
             while data := os.read(ours, 65536):
                 said += data
-        except OSError:
-            pass  # a terminal that nobody has open any more ends so
+        except OSError as error:
+            if error.errno != errno.EIO:  # how Linux tells that the other end was closed
+                raise
         os.close(ours)
         assert process.wait(60) == 0
     return said.decode().replace("\r\n", "\n")
