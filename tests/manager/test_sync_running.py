@@ -29,11 +29,19 @@ class Waiting:
 
     def begin(self) -> None:
         self._start = self.cncop.manager.popen("systemctl", "--user", "start", SERVICE)
+        self.wait_for_begin()
+
+    def wait_for_begin(self) -> None:
+        """Return when the agent is at work."""
         assert self.cncop.manager.run("cat", self._up, timeout=10).stdout == "began\n"
+
+    def go_on(self) -> None:
+        """Let the agent end."""
+        self.cncop.manager.run("sh", "-c", f"echo go on >{self._down}", timeout=10)
 
     def end(self) -> None:
         """Let the agent end, and return when its service is down."""
-        self.cncop.manager.run("sh", "-c", f"echo go on >{self._down}", timeout=10)
+        self.go_on()
         self.wait()
 
     def wait(self) -> None:
@@ -87,6 +95,25 @@ def test_a_running_job_that_is_removed_finishes_first(waiting: Waiting) -> None:
     assert cncop.steps()[f"delete {SERVICE}"] == "no longer in the profile"
     assert list(cncop.compiled()) == ["b.toml"]
     assert cncop.steps() == {}
+
+
+def test_a_run_that_begins_while_its_job_is_removed_may_finish(cncop: Installation) -> None:
+    """The timer may fire after the sync has looked, and before it is stopped; here its stop starts the service."""
+    agent = Waiting(cncop)
+    cncop.synced(job("a"), job("b"))
+    drop_in = cncop.units / f"{TIMER}.d" / "fires.conf"
+    drop_in.parent.mkdir()
+    drop_in.write_text(f"[Unit]\nOnSuccess={SERVICE}\n")
+    cncop.manager.systemctl("daemon-reload")
+    cncop.write(job("b"))
+    done = cncop.sync()
+    assert f"note: {SERVICE} is running: it may finish, and is removed by the next sync\n" in done.stdout
+    agent.wait_for_begin()
+    agent.go_on()
+    wait_for_close(cncop)
+    (closed,) = cncop.history()
+    assert (closed["job"], closed["outcome"]) == ("a", "OK")
+    assert cncop.steps()[f"delete {SERVICE}"] == "no longer in the profile"
 
 
 def test_a_second_run_is_skipped_while_the_lock_is_held_and_says_by_whom(cncop: Installation) -> None:
